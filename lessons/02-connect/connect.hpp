@@ -10,19 +10,19 @@
 
 namespace course {
 
-/// The addresses of `host` for a stream connection to `service`, in the order in which getaddrinfo(3)
-/// gave them, each once. `host` is a name or a numeric address, `service` a name or a decimal port.
-/// Blocks while the name is looked up. Throws std::system_error: with resolver_category() and the
-/// value that getaddrinfo returned when that is an EAI code (EAI_SYSTEM: errno, system_category());
-/// what() names the host. Never returns an empty list.
+/// The addresses of `host` for a stream connection to `service`, in the order in which
+/// getaddrinfo(3) gave them, each once. `host` is a name or a numeric address, `service` a name or
+/// a decimal port. Blocks while the name is looked up. Throws std::system_error: with
+/// resolver_category() and the value that getaddrinfo returned when that is an EAI code
+/// (EAI_SYSTEM: errno, system_category()); what() names the host. Never returns an empty list.
 [[nodiscard]] std::vector<Endpoint> resolve(const std::string& host, const std::string& service);
 
 /// A blocking stream socket, FD_CLOEXEC, connected to the first address of `host` that answers; the
-/// caller owns it. Tries the addresses in order, each on a socket of its own; one whose family is not
-/// available here is passed over. Blocks for as long as the kernel tries; a signal does not end the
-/// attempt (EINTR: connect(2) goes on by itself).
-/// Throws like resolve(), or, when no address answers, std::system_error with the errno of the last
-/// failure and what() naming the address it came from (Endpoint::to_string()).
+/// caller owns it. Tries the addresses in order, each on a socket of its own; one whose family is
+/// not available here is passed over. Blocks for as long as the kernel tries; a signal does not end
+/// the attempt (EINTR: connect(2) goes on by itself). Throws like resolve(), or, when no address
+/// answers, std::system_error with the errno of the last failure and what() naming the address it
+/// came from (Endpoint::to_string()).
 [[nodiscard]] Fd connect_to(const std::string& host, const std::string& service);
 
 }  // namespace course

@@ -7,23 +7,25 @@
 
 namespace course {
 
-/// Sends all of `data` on the stream socket `fd` (borrowed), in order. Blocks until the kernel has taken
-/// the last byte; a signal neither ends it nor loses or repeats a byte. Empty data: nothing is sent.
-/// Throws std::system_error with errno when a send fails; EPIPE, when the peer is gone, comes as such an
-/// error and not as a SIGPIPE, and the process's own handling of SIGPIPE stays as it is.
+/// Sends all of `data` on the stream socket `fd` (borrowed), in order. Blocks until the kernel has
+/// taken the last byte; a signal neither ends it nor loses or repeats a byte. Empty data: nothing
+/// is sent. Throws std::system_error with errno when a send fails; EPIPE, when the peer is gone,
+/// comes as such an error and not as a SIGPIPE, and the process's own handling of SIGPIPE stays as
+/// it is.
 void send_all(int fd, cbytes data);
 
 /// Receives what is there, at least one byte and at most buffer.size(), from the stream socket `fd`
 /// (borrowed). Blocks until there is something; a signal does not end the wait. Returns
-/// ok with the number of bytes; eof with 0 when the peer has finished; error with errno (ECONNRESET …).
-/// An empty buffer: ok with 0 bytes, without asking the kernel. Writes nothing past `bytes` received.
+/// ok with the number of bytes; eof with 0 when the peer has finished; error with errno (ECONNRESET
+/// …). An empty buffer: ok with 0 bytes, without asking the kernel. Writes nothing past `bytes`
+/// received.
 [[nodiscard]] IoResult recv_some(int fd, bytes buffer);
 
 /// Fills the whole buffer from the stream socket `fd` (borrowed), however many pieces it comes in.
-/// Blocks until it is full, and takes not one byte more. Returns ok with buffer.size(); when the peer
-/// finishes first, eof with the number of bytes that came (0: between messages; more: in the middle of one);
-/// when a recv fails, error with errno and the number of bytes that came before.
-/// An empty buffer: ok with 0 bytes, without asking the kernel.
+/// Blocks until it is full, and takes not one byte more. Returns ok with buffer.size(); when the
+/// peer finishes first, eof with the number of bytes that came (0: between messages; more: in the
+/// middle of one); when a recv fails, error with errno and the number of bytes that came before. An
+/// empty buffer: ok with 0 bytes, without asking the kernel.
 [[nodiscard]] IoResult recv_exact(int fd, bytes buffer);
 
 }  // namespace course

@@ -1,8 +1,8 @@
 /// @file
 /// Lesson 04: there is no end-of-message on a stream; the protocol has to say where one ends.
 ///
-/// The three framers know nothing of sockets (sans-I/O): bytes go in as they come, whole messages come out.
-/// No function here blocks.
+/// The three framers know nothing of sockets (sans-I/O): bytes go in as they come, whole messages
+/// come out. No function here blocks.
 #pragma once
 
 #include <array>
@@ -41,26 +41,27 @@ class FixedFramer {
   /// The next whole message, oldest first, or nothing while none is complete.
   [[nodiscard]] std::optional<std::string> next();
 
-  /// Bytes of a message that has begun and is not complete, once next() returns nothing. More than 0 at the
-  /// end of the stream means that the last message was cut off.
+  /// Bytes of a message that has begun and is not complete, once next() returns nothing. More than
+  /// 0 at the end of the stream means that the last message was cut off.
   [[nodiscard]] std::size_t unfinished() const;
 
  private:
   std::size_t size_;
-  [[maybe_unused]] std::string buffer_;            // these three are yours to use as you like
+  [[maybe_unused]] std::string buffer_;  // these three are yours to use as you like
   [[maybe_unused]] std::size_t position_ = 0;
   [[maybe_unused]] std::deque<std::string> ready_;
 };
 
-/// Cuts a stream into lines. A line ends with LF; a CR straight before the LF belongs to the ending.
-/// Neither is part of the message. A CR anywhere else is an ordinary byte.
+/// Cuts a stream into lines. A line ends with LF; a CR straight before the LF belongs to the
+/// ending. Neither is part of the message. A CR anywhere else is an ordinary byte.
 class LineFramer {
  public:
   /// Lines may be up to `max_line` bytes long, the ending not counted.
   explicit LineFramer(std::size_t max_line);
 
-  /// Adds bytes in the order in which they came. Keeps a copy of them, but never much more than a line's worth:
-  /// throws MessageTooLong as soon as the unfinished line cannot be within the limit any more.
+  /// Adds bytes in the order in which they came. Keeps a copy of them, but never much more than a
+  /// line's worth: throws MessageTooLong as soon as the unfinished line cannot be within the limit
+  /// any more.
   void feed(cbytes data);
 
   /// The next whole line without its ending, oldest first, or nothing while none is complete.
@@ -72,32 +73,34 @@ class LineFramer {
 
  private:
   std::size_t max_line_;
-  [[maybe_unused]] std::string buffer_;            // these three are yours to use as you like
+  [[maybe_unused]] std::string buffer_;  // these three are yours to use as you like
   [[maybe_unused]] std::size_t position_ = 0;
   [[maybe_unused]] std::deque<std::string> ready_;
 };
 
-/// Cuts a stream into messages that each follow their own length: four bytes in network byte order that
-/// count the bytes of the message, not themselves. A length of 0 is an empty message.
+/// Cuts a stream into messages that each follow their own length: four bytes in network byte order
+/// that count the bytes of the message, not themselves. A length of 0 is an empty message.
 class PrefixFramer {
  public:
   /// Messages may be up to `max_message` bytes long.
   explicit PrefixFramer(std::size_t max_message);
 
-  /// Adds bytes in the order in which they came: part of a length, part of a message, or many messages. Keeps a copy.
+  /// Adds bytes in the order in which they came: part of a length, part of a message, or many
+  /// messages. Keeps a copy.
   void feed(cbytes data);
 
-  /// The next whole message, oldest first, or nothing while none is complete. Throws MessageTooLong as soon as the
-  /// length of the message is known and over the limit, before any memory is reserved for it.
+  /// The next whole message, oldest first, or nothing while none is complete. Throws MessageTooLong
+  /// as soon as the length of the message is known and over the limit, before any memory is
+  /// reserved for it.
   [[nodiscard]] std::optional<std::string> next();
 
-  /// Bytes of a length or message that has begun and is not complete, once next() returns nothing; the four bytes
-  /// of the length count too.
+  /// Bytes of a length or message that has begun and is not complete, once next() returns nothing;
+  /// the four bytes of the length count too.
   [[nodiscard]] std::size_t unfinished() const;
 
  private:
   std::size_t max_message_;
-  [[maybe_unused]] std::string buffer_;            // these three are yours to use as you like
+  [[maybe_unused]] std::string buffer_;  // these three are yours to use as you like
   [[maybe_unused]] std::size_t position_ = 0;
   [[maybe_unused]] std::deque<std::string> ready_;
 };

@@ -9,7 +9,8 @@
 
 namespace course {
 
-/// An IPv4 or IPv6 address with its port: what connect(2) and bind(2) take. A plain value; owns nothing.
+/// An IPv4 or IPv6 address with its port: what connect(2) and bind(2) take. A plain value; owns
+/// nothing.
 class Endpoint {
  public:
   /// No address at all: length() is 0.
@@ -24,7 +25,9 @@ class Endpoint {
   static Endpoint numeric(const std::string& address, std::uint16_t port);
 
   /// The address in the form that connect(2) and bind(2) take; borrowed from this object.
-  [[nodiscard]] const sockaddr* data() const noexcept { return reinterpret_cast<const sockaddr*>(&storage_); }
+  [[nodiscard]] const sockaddr* data() const noexcept {
+    return reinterpret_cast<const sockaddr*>(&storage_);
+  }
 
   /// How many bytes of data() are in use.
   [[nodiscard]] socklen_t length() const noexcept { return length_; }
@@ -39,7 +42,9 @@ class Endpoint {
   [[nodiscard]] std::string to_string() const;
 
   /// Same family, address and port.
-  friend bool operator==(const Endpoint& a, const Endpoint& b) { return a.to_string() == b.to_string(); }
+  friend bool operator==(const Endpoint& a, const Endpoint& b) {
+    return a.to_string() == b.to_string();
+  }
 
  private:
   sockaddr_storage storage_{};

@@ -20,7 +20,7 @@ enum class IoStatus {
 struct IoResult {
   IoStatus status = IoStatus::ok;  ///< How it ended.
   std::size_t bytes = 0;           ///< Bytes moved before it ended, whatever the status.
-  std::error_code error{};         ///< The errno, as system_category(); empty unless status is error.
+  std::error_code error{};  ///< The errno, as system_category(); empty unless status is error.
 
   /// Equal in all three members.
   friend bool operator==(const IoResult&, const IoResult&) = default;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 void course::not_started(const char* function) noexcept {
-  std::fprintf(stderr, "%s is not written yet. Nothing is wrong: its lesson is still to do.\n", function);
+  std::fprintf(stderr, "%s is not written yet. Nothing is wrong: its lesson is still to do.\n",
+               function);
   std::_Exit(77);
 }
