@@ -1,0 +1,3 @@
+#include "scenario/check.hpp"
+LESSON("01-descriptors");
+TEST(Nothing, Yet) {}

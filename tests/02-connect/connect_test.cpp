@@ -1,0 +1,3 @@
+#include "scenario/check.hpp"
+LESSON("02-connect");
+TEST(Nothing, Yet) {}

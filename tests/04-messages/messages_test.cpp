@@ -1,0 +1,3 @@
+#include "scenario/check.hpp"
+LESSON("04-messages");
+TEST(Nothing, Yet) {}

@@ -1,0 +1,3 @@
+#include "scenario/check.hpp"
+LESSON("06-serve");
+TEST(Nothing, Yet) {}

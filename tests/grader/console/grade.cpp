@@ -1,0 +1,84 @@
+// grade: builds and grades lessons. For people, and for Meson.
+//
+//   grade LESSON         builds and grades one lesson: "03", "3" or "03-send-and-receive"
+//   grade --map          where you stand
+//   grade --build-all    builds every lesson that can be built (before a run of all)
+//   grade --for-meson LESSON    as the test of that name: TAP on standard output, the report on
+//   standard error
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "console/course_map.hpp"
+#include "console/lesson_build.hpp"
+#include "course_config.hpp"
+
+namespace {
+
+std::string program_of(const std::string& lesson) { return "lesson-" + lesson; }
+
+// The lesson that `name` means; empty when there is none.
+std::string find_lesson(const std::string& name) {
+  const std::string number = name.size() == 1 ? "0" + name : name;
+  for (const char* lesson : console::lessons)
+    if (name == lesson || number == std::string(lesson).substr(0, 2)) return lesson;
+  return {};
+}
+
+int list_lessons(const char* complaint, const std::string& name) {
+  std::fprintf(stderr, "%s%s\nThe lessons are:\n", complaint, name.c_str());
+  for (const char* lesson : console::lessons) std::fprintf(stderr, "  %s\n", lesson);
+  return 2;
+}
+
+int report_build_failure(const std::string& lesson, const console::Build& build, bool for_meson) {
+  console::note_build_failure(lesson);
+  if (for_meson) std::printf("1..1\nnot ok 1 - builds\n");
+  std::fflush(stdout);
+  std::fprintf(stderr, "%s", console::build_failure_text(lesson, build).c_str());
+  return for_meson ? 0 : 1;
+}
+
+int grade_lesson(const std::string& lesson, bool for_meson) {
+  const console::Build build = console::build({program_of(lesson)});
+  if (!build.ok) return report_build_failure(lesson, build, for_meson);
+  const std::string program = std::string(console::build_directory) + "/" + program_of(lesson);
+  std::string command = "'" + program + "' --results '" + console::results_directory + "'";
+  if (for_meson) command += " --tap";
+  std::fflush(stdout);
+  const int status = std::system(command.c_str());
+  if (!for_meson) {
+    std::printf("\n");
+    console::print_next(console::course_state());
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
+}
+
+int build_all() {
+  std::vector<std::string> programs;
+  for (const char* lesson : console::lessons) programs.push_back(program_of(lesson));
+  (void)console::build(programs);  // what does not build is told when that lesson's turn comes
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  mkdir(console::results_directory, 0777);
+  const std::string first = argc > 1 ? argv[1] : "";
+  if (first == "--map" && argc == 2) {
+    console::print_course_map(console::course_state(), true);
+    return 0;
+  }
+  if (first == "--build-all" && argc == 2) return build_all();
+  const bool for_meson = first == "--for-meson";
+  if (argc != (for_meson ? 3 : 2)) return list_lessons("usage: grade LESSON, or grade --map", "");
+  const std::string name = argv[argc - 1];
+  const std::string lesson = find_lesson(name);
+  if (lesson.empty()) return list_lessons("There is no lesson ", name);
+  return grade_lesson(lesson, for_meson);
+}

@@ -1,0 +1,82 @@
+#include "report/recording.hpp"
+
+#include <sys/mman.h>
+
+namespace grader {
+
+const char* verdict_name(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::none:
+      return "none";
+    case Verdict::blocked_for_ever:
+      return "blocked for ever";
+    case Verdict::busy_loop:
+      return "busy loop";
+    case Verdict::bad_close:
+      return "bad close";
+    case Verdict::descriptor_leak:
+      return "descriptor leak";
+    case Verdict::memory_leak:
+      return "memory leak";
+    case Verdict::expectation:
+      return "expectation";
+    case Verdict::ended_process:
+      return "ended the process";
+    case Verdict::not_here:
+      return "not in this lesson";
+    case Verdict::flood:
+      return "flood";
+    case Verdict::infrastructure:
+      return "infrastructure";
+    case Verdict::crash:
+      return "crash";
+    case Verdict::cpu_loop:
+      return "CPU loop";
+    case Verdict::really_blocked:
+      return "really blocked";
+    case Verdict::stopped:
+      return "stopped";
+    case Verdict::out_of_time:
+      return "out of time";
+  }
+  return "unknown";
+}
+
+Recording* Recording::create() {
+  void* memory =
+      mmap(nullptr, sizeof(Recording), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? nullptr : static_cast<Recording*>(memory);
+}
+
+void Recording::reset() {
+  count = 0;
+  failure_count = 0;
+  finished = false;
+  in_program = false;
+  verdict = Verdict::none;
+  verdict_line = 0;
+  for (char* text : {not_started, verdict_text, verdict_file, hint, crash_note, rule, why, read})
+    *text = '\0';
+}
+
+Entry& Recording::open(Side side, std::int64_t now_ns) {
+  Entry& entry = entries[count % entries_max];
+  entry = Entry{};
+  entry.start_ns = now_ns;
+  entry.end_ns = -1;
+  entry.fd = -1;
+  entry.side = side;
+  ++count;
+  return entry;
+}
+
+void Recording::add_failure(const char* file, int line, const std::string& message) {
+  const std::uint32_t index = failure_count;
+  if (index >= failures_max) return;
+  put(failures[index].file, file == nullptr ? "" : file);
+  failures[index].line = line;
+  put(failures[index].message, message);
+  ++failure_count;
+}
+
+}  // namespace grader

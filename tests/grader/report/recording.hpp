@@ -1,0 +1,123 @@
+/// @file
+/// The flight recorder: what happened in one check, in memory that outlives the checked process.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+namespace grader {
+
+/// Whose deed an entry records.
+enum class Side : std::uint8_t { program, peer, fault };
+
+/// One call of the program, or one deed of the other side. Texts are cut to fit, never overrun.
+struct Entry {
+  std::int64_t start_ns;       ///< virtual time
+  std::int64_t end_ns;         ///< virtual time; below 0 while the call has not returned
+  std::uint64_t end_sequence;  ///< how many entries there were when it returned
+  std::int64_t value;          ///< what the call returned; a peer's number of bytes
+  std::int32_t fd;             ///< the descriptor it was about; -1: none
+  std::int32_t error;          ///< errno when the call failed, else 0
+  Side side;
+  char function[20];  ///< "recv"; of a peer: "sends", "receives", ...
+  char who[20];       ///< the peer it was about or by; empty: none
+  char call[120];     ///< "recv(3, 16)"
+  char result[72];    ///< "5 \"hello\"", "-1 ECONNRESET"
+};
+
+/// What the grader says about a check that did not run to its end, or ended in a way no program
+/// may.
+enum class Verdict : std::int32_t {
+  none,
+  blocked_for_ever,  ///< waits for something that cannot come
+  busy_loop,         ///< goes on calling without progress and without waiting
+  bad_close,         ///< closes a descriptor that is not open or not its own
+  descriptor_leak,   ///< leaves a descriptor open that nobody owns
+  memory_leak,       ///< leaves an addrinfo list, or (with sanitizers) memory, behind
+  expectation,       ///< the other side did not get what it was promised
+  ended_process,     ///< calls exit or its like
+  not_here,          ///< calls something this lesson has no use for
+  flood,             ///< sends, prints or opens without end
+  infrastructure,    ///< the machine failed, not the program
+  crash,             ///< killed by a signal
+  cpu_loop,          ///< computes without end
+  really_blocked,    ///< waits outside the simulation
+  stopped,           ///< stopped itself
+  out_of_time,       ///< ran into the real-time limit
+};
+
+/// "blocked for ever", "busy loop", ...: how the console names it.
+const char* verdict_name(Verdict verdict);
+
+/// A failed expectation of the check itself.
+struct Failure {
+  char file[160];
+  int line;
+  char message[3000];
+};
+
+/// Everything the parent process learns about a check. Lives in shared memory, is written by the
+/// child and read by the parent, which trusts none of it: every text is cut at its size, every
+/// count is clamped.
+struct Recording {
+  static constexpr unsigned entries_max = 4096;  ///< older entries are overwritten
+  static constexpr unsigned failures_max = 8;
+
+  std::atomic<std::uint64_t> count;  ///< entries so far, overwritten ones included
+  std::atomic<std::uint32_t> failure_count;
+  std::atomic<bool> finished;    ///< the check ran to its end: without this nothing passes
+  std::atomic<bool> in_program;  ///< the child is inside the code under grading
+  std::atomic<Verdict> verdict;
+  char not_started[64];  ///< the function whose stub was reached; empty: none
+  char verdict_text[2000];
+  char verdict_file[160];
+  int verdict_line;
+  char hint[600];  ///< a diagnosis from the arguments of the last calls
+  char crash_note[240];
+  char rule[400], why[600], read[160];  ///< Explanation of the check
+  Failure failures[failures_max];
+  Entry entries[entries_max];
+
+  /// Shared anonymous memory for one recording; nullptr when the machine has none left.
+  static Recording* create();
+
+  /// Forgets the last check.
+  void reset();
+
+  /// Begins an entry at virtual time `now_ns`.
+  Entry& open(Side side, std::int64_t now_ns);
+
+  /// The entry with this sequence number, counted from 0; it must not have been overwritten yet.
+  [[nodiscard]] const Entry& at(std::uint64_t sequence) const {
+    return entries[sequence % entries_max];
+  }
+
+  /// The sequence number of the oldest entry that is still there.
+  [[nodiscard]] std::uint64_t first() const {
+    const std::uint64_t n = count;
+    return n > entries_max ? n - entries_max : 0;
+  }
+
+  /// Records a failed expectation; the ninth and later ones are dropped.
+  void add_failure(const char* file, int line, const std::string& message);
+};
+
+/// Copies `text` into a fixed field, cut to its size.
+template <std::size_t Size>
+void put(char (&field)[Size], const std::string& text) {
+  const std::size_t length = text.size() < Size ? text.size() : Size - 1;
+  std::memcpy(field, text.data(), length);
+  field[length] = '\0';
+}
+
+/// The text of a fixed field, even when its terminator was overwritten.
+template <std::size_t Size>
+std::string get(const char (&field)[Size]) {
+  return {field, strnlen(field, Size)};
+}
+
+}  // namespace grader

@@ -1,0 +1,166 @@
+#include "report/timeline.hpp"
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "simulation/text.hpp"
+#include "simulation/time.hpp"
+
+namespace grader {
+namespace {
+
+constexpr std::size_t time_width = 9;
+constexpr std::size_t left_width = 39;
+constexpr std::size_t right_width = 29;
+
+struct Line {
+  std::int64_t time_ns;
+  Side side;
+  std::string text;
+  bool operator==(const Line&) const = default;
+};
+
+// A call is one line, or two when something else happened before it returned.
+std::vector<Line> lines_of(const Recording& recording) {
+  std::vector<Line> lines;
+  std::multimap<std::uint64_t, std::uint64_t> unfinished;  // when it returned -> entry
+  const std::uint64_t end = recording.count;
+  for (std::uint64_t i = recording.first(); i < end; ++i) {
+    const Entry& entry = recording.at(i);
+    const bool has_returned = entry.end_ns >= 0;
+    const bool is_split = entry.side == Side::program && has_returned &&
+                          (entry.end_sequence > i + 1 || entry.end_ns != entry.start_ns);
+    std::string text = get(entry.call);
+    if (entry.side == Side::program && !has_returned)
+      text += " ...";
+    else if (entry.side == Side::program && !is_split)
+      text += " = " + get(entry.result);
+    lines.push_back({entry.start_ns, entry.side, text});
+    if (is_split) unfinished.emplace(entry.end_sequence, i);
+    for (auto it = unfinished.begin(); it != unfinished.end() && it->first <= i + 1;
+         it = unfinished.erase(it)) {
+      const Entry& returned = recording.at(it->second);
+      lines.push_back({returned.end_ns, returned.side, "    = " + get(returned.result)});
+    }
+  }
+  return lines;
+}
+
+// How often the `period` lines from `at` on come again straight after themselves.
+std::size_t repetitions(const std::vector<Line>& lines, std::size_t at, std::size_t period) {
+  std::size_t count = 1;
+  while (at + (count + 1) * period <= lines.size() &&
+         std::equal(lines.begin() + static_cast<std::ptrdiff_t>(at),
+                    lines.begin() + static_cast<std::ptrdiff_t>(at + period),
+                    lines.begin() + static_cast<std::ptrdiff_t>(at + count * period)))
+    ++count;
+  return count;
+}
+
+std::vector<Line> folded(const std::vector<Line>& lines) {
+  constexpr std::size_t longest_period = 6, fewest_repetitions = 4;
+  std::vector<Line> result;
+  for (std::size_t i = 0; i < lines.size();) {
+    std::size_t period = 1, count = 1;
+    for (std::size_t p = 1; p <= longest_period && count < fewest_repetitions; ++p)
+      if (i + p <= lines.size()) count = repetitions(lines, i, period = p);
+    if (count < fewest_repetitions) {
+      result.push_back(lines[i++]);
+      continue;
+    }
+    for (std::size_t k = 0; k < period; ++k) result.push_back(lines[i + k]);
+    result.push_back(
+        {lines[i].time_ns, Side::program, format("  (the same %zu times more)", count - 1)});
+    i += count * period;
+  }
+  return result;
+}
+
+// Cuts `text` into pieces of at most `width` columns, if possible between words; pieces after the
+// first are indented.
+std::vector<std::string> wrapped(std::string text, std::size_t width) {
+  std::vector<std::string> pieces;
+  while (text.size() > width) {
+    std::size_t cut = text.rfind(' ', width);
+    if (cut == std::string::npos || cut < width / 2) cut = width;
+    pieces.push_back(text.substr(0, cut));
+    text = "    " + text.substr(text[cut] == ' ' ? cut + 1 : cut);
+  }
+  pieces.push_back(text);
+  return pieces;
+}
+
+std::string row(const std::string& time, const std::string& left, const std::string& right) {
+  std::string text =
+      format("%*s  %-*s|%s%s", static_cast<int>(time_width), time.c_str(),
+             static_cast<int>(left_width), left.c_str(), right.empty() ? "" : " ", right.c_str());
+  return text + "\n";
+}
+
+}  // namespace
+
+std::string timeline_text(const Recording& recording, unsigned lines_max) {
+  const std::vector<Line> lines = folded(lines_of(recording));
+  if (lines.empty()) return {};
+  std::string text = row("time", "your program", "the other side");
+  text +=
+      "  " + std::string(time_width + left_width, '-') + "+" + std::string(right_width, '-') + "\n";
+  const std::size_t first = lines.size() > lines_max ? lines.size() - lines_max : 0;
+  if (first > 0) text += row("", format("(%zu earlier lines are left out)", first), "");
+  std::int64_t last_time = -1;
+  for (std::size_t i = first; i < lines.size(); ++i) {
+    const Line& line = lines[i];
+    std::string time =
+        line.time_ns == last_time ? "" : format("%.3f s", static_cast<double>(line.time_ns) / 1e9);
+    last_time = line.time_ns;
+    const bool is_left = line.side == Side::program;
+    for (const std::string& piece : wrapped(line.text, is_left ? left_width : right_width - 1)) {
+      text += is_left ? row(time, piece, "") : row(time, "", piece);
+      time.clear();
+    }
+  }
+  return text;
+}
+
+std::int64_t last_virtual_time(const Recording& recording) {
+  if (recording.count == 0) return 0;
+  const Entry& last = recording.at(recording.count - 1);
+  return std::max(last.start_ns, last.end_ns);
+}
+
+std::string json_string(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      (result += '\\') += c;
+    else if (c == '\n')
+      result += "\\n";
+    else if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f)
+      result += format("\\u%04x", static_cast<unsigned char>(c));
+    else
+      result += c;
+  }
+  return result + "\"";
+}
+
+std::string recording_as_json(const Recording& recording) {
+  static constexpr const char* side_names[] = {"program", "peer", "fault"};
+  std::string json = "[";
+  for (std::uint64_t i = recording.first(); i < recording.count; ++i) {
+    const Entry& entry = recording.at(i);
+    const std::string end = entry.end_ns < 0 ? "null" : std::to_string(entry.end_ns);
+    json += format("%s\n  {\"side\": \"%s\", \"start_ns\": %lld, \"end_ns\": %s, \"function\": ",
+                   i == recording.first() ? "" : ",", side_names[static_cast<int>(entry.side) % 3],
+                   static_cast<long long>(entry.start_ns), end.c_str());
+    json += json_string(get(entry.function)) + ", \"fd\": " + std::to_string(entry.fd) +
+            ", \"who\": " + json_string(get(entry.who)) +
+            ", \"call\": " + json_string(get(entry.call)) +
+            ", \"result\": " + json_string(get(entry.result)) +
+            ", \"value\": " + std::to_string(entry.value) +
+            ", \"error\": " + std::to_string(entry.error) + "}";
+  }
+  return json + "]";
+}
+
+}  // namespace grader

@@ -1,0 +1,27 @@
+/// @file
+/// The recording as the learner sees it: two columns, and as data.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "report/recording.hpp"
+
+namespace grader {
+
+/// Your program on the left, the other side on the right, virtual time in front; at most 80 columns
+/// and about `lines_max` lines, the newest. Repetitions are folded; a call that did not return ends
+/// in "...". Empty when nothing was recorded.
+std::string timeline_text(const Recording& recording, unsigned lines_max = 32);
+
+/// The entries as a JSON array of objects with side, start_ns, end_ns (null: had not returned),
+/// function, fd, who, call, result, value and error.
+std::string recording_as_json(const Recording& recording);
+
+/// The virtual time of the last entry, in nanoseconds.
+std::int64_t last_virtual_time(const Recording& recording);
+
+/// `text` as a JSON string, with its quotes.
+std::string json_string(const std::string& text);
+
+}  // namespace grader

@@ -1,0 +1,106 @@
+#include "runner/check_process.hpp"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "libc/real_libc.hpp"
+#include "runner/system_call_filter.hpp"
+#include "simulation/text.hpp"
+
+namespace grader {
+namespace {
+
+Recording* the_recording = nullptr;
+char alternate_stack[64 * 1024];
+
+constexpr std::size_t near_stack_end_bytes = 1 << 20;
+
+bool is_stack_overflow(const void* address) {
+  pthread_attr_t attributes;
+  void* base = nullptr;
+  std::size_t size = 0;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return false;
+  pthread_attr_getstack(&attributes, &base, &size);
+  pthread_attr_destroy(&attributes);
+  rlimit limit{};
+  getrlimit(RLIMIT_STACK, &limit);
+  const char* top = static_cast<char*>(base) + size;
+  const char* end = top - limit.rlim_cur;
+  const char* here = static_cast<const char*>(address);
+  return here >= end - near_stack_end_bytes && here < end + near_stack_end_bytes / 16;
+}
+
+// On a stack of its own, so that an overflow of the ordinary one can be told from another bad
+// access.
+void on_bad_access(int signal, siginfo_t* info, void*) {
+  if (the_recording != nullptr)
+    put(the_recording->crash_note, is_stack_overflow(info->si_addr)
+                                       ? "stack overflow: endless recursion, or a huge local array"
+                                       : format("access to the address %p", info->si_addr));
+  ::signal(signal, SIG_DFL);
+  ::raise(signal);
+}
+
+void watch_bad_accesses() {
+  stack_t stack{};
+  stack.ss_sp = alternate_stack;
+  stack.ss_size = sizeof alternate_stack;
+  sigaltstack(&stack, nullptr);
+  struct sigaction action {};
+  action.sa_sigaction = on_bad_access;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND;
+  for (const int signal : {SIGSEGV, SIGBUS}) sigaction(signal, &action, nullptr);
+}
+
+void limit(int resource, rlim_t soft, rlim_t hard) {
+  const rlimit value{soft, hard};
+  setrlimit(static_cast<__rlimit_resource>(resource), &value);
+}
+
+}  // namespace
+
+Recording& current_recording() {
+  if (the_recording == nullptr) std::abort();
+  return *the_recording;
+}
+
+void set_current_recording(Recording* recording) { the_recording = recording; }
+
+bool is_sanitized() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(GRADER_SANITIZED)
+  return true;
+#else
+  return false;
+#endif
+}
+
+void become_check_process(const Limits& limits, int output_fd, pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) real().exit_now(1);
+  setsid();  // kill(0, ...) reaches only this process
+  real().dup2(output_fd, 1);
+  real().dup2(output_fd, 2);
+  const int nothing = real().open("/dev/null", O_RDONLY);
+  real().dup2(nothing, 0);
+  real().syscall(SYS_close_range, 3U, ~0U, 0);  // the program's first descriptor is always 3
+  limit(RLIMIT_CORE, 0, 0);
+  limit(RLIMIT_FSIZE, 16 << 20, 16 << 20);
+  limit(RLIMIT_NOFILE, limits.descriptors, limits.descriptors);
+  limit(RLIMIT_CPU, static_cast<rlim_t>(limits.cpu_seconds),
+        static_cast<rlim_t>(limits.cpu_seconds) + 1);
+  ::signal(SIGPIPE, SIG_DFL);
+  if (is_sanitized()) return;
+  limit(RLIMIT_AS, limits.memory_bytes, limits.memory_bytes);
+  watch_bad_accesses();
+  if (limits.filter_system_calls) filter_system_calls();
+}
+
+}  // namespace grader

@@ -1,0 +1,306 @@
+#include "runner/check_runner.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "libc/caller_filter.hpp"
+#include "libc/real_libc.hpp"
+#include "report/timeline.hpp"
+#include "simulation/text.hpp"
+
+extern "C" int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+
+namespace grader {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr int look_again_ms = 100;
+constexpr double blocked_after_ms = 1000;
+
+double ms_since(SteadyClock::time_point start) {
+  return std::chrono::duration<double, std::milli>(SteadyClock::now() - start).count();
+}
+
+// In the child: failures go into the recording.
+class Forwarder : public testing::EmptyTestEventListener {
+  void OnTestPartResult(const testing::TestPartResult& result) override {
+    if (!result.failed()) return;
+    const Outside outside;
+    current_recording().add_failure(result.file_name(), result.line_number(), result.message());
+  }
+};
+
+[[noreturn]] void run_in_child(const testing::TestInfo& check) {
+  auto& unit_test = *testing::UnitTest::GetInstance();
+  auto& listeners = unit_test.listeners();
+  delete listeners.Release(listeners.default_result_printer());
+  listeners.Append(new Forwarder);
+  GTEST_FLAG_SET(filter, std::string(check.test_suite_name()) + "." + check.name());
+  if (RUN_ALL_TESTS() != 0) {
+  }  // told by the listener
+  inside_program = 0;
+  std::fflush(nullptr);
+  Recording& recording = current_recording();
+  const bool look_for_leaks =
+      __lsan_do_recoverable_leak_check != nullptr && recording.failure_count == 0;
+  if (look_for_leaks && __lsan_do_recoverable_leak_check() != 0) {
+    put(recording.verdict_text, "memory was allocated and never freed; the output says where");
+    recording.verdict = Verdict::memory_leak;
+  }
+  recording.finished = true;
+  real().exit_now(0);
+  __builtin_unreachable();
+}
+
+struct ProcessState {
+  char state = '?';
+  unsigned long ticks = 0, switches = 0;
+  bool operator==(const ProcessState&) const = default;
+};
+
+ProcessState look_at(pid_t pid) {
+  ProcessState result;
+  const std::string folder = "/proc/" + std::to_string(pid);
+  std::ifstream stat(folder + "/stat");
+  std::string line;
+  std::getline(stat, line);
+  if (const auto end_of_name = line.rfind(')'); end_of_name != std::string::npos) {
+    std::istringstream fields(line.substr(end_of_name + 1));
+    std::string skipped;
+    unsigned long user = 0, system = 0;
+    fields >> result.state;
+    for (int i = 0; i < 10; ++i) fields >> skipped;
+    fields >> user >> system;
+    result.ticks = user + system;
+  }
+  std::ifstream status(folder + "/status");
+  while (std::getline(status, line))
+    if (const auto at = line.find("ctxt_switches:"); at != std::string::npos)
+      result.switches += std::strtoul(line.c_str() + at + 14, nullptr, 10);
+  return result;
+}
+
+// The child, watched from outside until it is dead.
+class Watch {
+ public:
+  Watch(pid_t pid, int output_fd, const Limits& limits)
+      : pid_(pid),
+        output_fd_(output_fd),
+        limits_(limits),
+        process_fd_(static_cast<int>(real().syscall(SYS_pidfd_open, pid, 0))) {}
+  ~Watch() {
+    real().close(process_fd_);
+    real().close(output_fd_);
+  }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  void until_dead() {
+    while (!is_dead_) {
+      pollfd entries[2] = {{process_fd_, POLLIN, 0},
+                           {output_is_open_ ? output_fd_ : -1, POLLIN, 0}};
+      real().poll(entries, 2, look_again_ms);
+      if (entries[1].revents != 0) read_output();
+      is_dead_ = entries[0].revents != 0;
+      if (!is_dead_) look();
+    }
+    real().fcntl(output_fd_, F_SETFL, O_NONBLOCK);
+    while (output_is_open_ && read_output()) {
+    }
+  }
+
+  [[nodiscard]] Verdict killed_for() const { return killed_for_; }
+  std::string take_output() { return std::move(output_); }
+
+ private:
+  bool read_output() {
+    char buffer[65'536];
+    const ssize_t got = real().read(output_fd_, buffer, sizeof buffer);
+    if (got == 0) output_is_open_ = false;
+    if (got > 0 && output_.size() <= limits_.output_bytes)
+      output_.append(buffer, static_cast<std::size_t>(got));
+    if (output_.size() > limits_.output_bytes) kill_for(Verdict::flood);
+    return got > 0;
+  }
+
+  void look() {
+    if (ms_since(start_) > limits_.real_seconds * 1000) kill_for(Verdict::out_of_time);
+    const ProcessState now = look_at(pid_);
+    if (now.state == 'T') kill_for(Verdict::stopped);
+    if (now.state != 'S' || now != last_) {
+      last_ = now;
+      quiet_since_ = SteadyClock::now();
+    } else if (ms_since(quiet_since_) > blocked_after_ms) {
+      kill_for(Verdict::really_blocked);
+    }
+  }
+
+  void kill_for(Verdict verdict) {
+    if (killed_for_ != Verdict::none) return;
+    killed_for_ = verdict;
+    real().kill(-pid_, SIGKILL);
+    real().kill(pid_, SIGKILL);
+  }
+
+  pid_t pid_;
+  int output_fd_;
+  const Limits& limits_;
+  int process_fd_;
+  bool is_dead_ = false, output_is_open_ = true;
+  std::string output_;
+  Verdict killed_for_ = Verdict::none;
+  SteadyClock::time_point start_ = SteadyClock::now(), quiet_since_ = start_;
+  ProcessState last_;
+};
+
+std::string text_for(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::flood:
+      return "the program printed more than 1 MiB";
+    case Verdict::stopped:
+      return "the program stopped itself (SIGSTOP)";
+    case Verdict::really_blocked:
+      return "the program waits for something that the simulation does not know: a lock that it "
+             "holds itself, or a "
+             "system call that goes round the C library";
+    default:
+      return "the check took more than the real-time limit";
+  }
+}
+
+std::string text_for_signal(int signal, const Limits& limits) {
+  if (signal == SIGXCPU || signal == SIGKILL)
+    return format(
+        "the program computed for %.0f s of processor time without coming to an end: an endless "
+        "loop?",
+        limits.cpu_seconds);
+  if (signal == SIGPIPE)
+    return "the program was killed by SIGPIPE: it sent to a peer that was gone, and the signal's "
+           "default is to end "
+           "the process";
+  return format("the program was killed by %s (%s)", signal_name(signal).c_str(),
+                strsignal(signal));
+}
+
+State state_for(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::bad_close:
+    case Verdict::descriptor_leak:
+    case Verdict::memory_leak:
+    case Verdict::expectation:
+    case Verdict::not_here:
+      return State::failing;
+    case Verdict::infrastructure:
+      return State::infrastructure;
+    default:
+      return State::stuck;
+  }
+}
+
+std::string in_learners_words(std::string message) {
+  static const std::string description = "C++ exception with description \"";
+  if (message.rfind(description, 0) == 0)
+    return "the program threw an exception that nobody expected: " +
+           message.substr(description.size(), message.rfind('"') - description.size());
+  if (message.rfind("Unknown C++ exception", 0) == 0)
+    return "the program threw something that is no std::exception";
+  if (message.rfind("Failed\n", 0) == 0) message.erase(0, 7);
+  return message;
+}
+
+void judge(CheckResult& result, const Recording& recording, Verdict killed_for, int status,
+           const Limits& limits) {
+  const std::uint32_t failures =
+      std::min<std::uint32_t>(recording.failure_count, Recording::failures_max);
+  for (std::uint32_t i = 0; i < failures; ++i)
+    result.complaints.push_back({in_learners_words(get(recording.failures[i].message)),
+                                 get(recording.failures[i].file), recording.failures[i].line});
+  result.not_started = get(recording.not_started);
+  if (killed_for != Verdict::none) {
+    result.verdict = killed_for;
+    result.complaints.push_back({text_for(killed_for), "", 0});
+  } else if (recording.verdict != Verdict::none) {
+    result.verdict = recording.verdict;
+    result.complaints.push_back(
+        {get(recording.verdict_text), get(recording.verdict_file), recording.verdict_line});
+  } else if (!result.not_started.empty()) {
+    result.state = State::not_started;
+    return;
+  } else if (WIFSIGNALED(status)) {
+    const int signal = WTERMSIG(status);
+    result.verdict = signal == SIGXCPU || signal == SIGKILL ? Verdict::cpu_loop : Verdict::crash;
+    const std::string note = get(recording.crash_note);
+    result.complaints.push_back(
+        {text_for_signal(signal, limits) + (note.empty() ? "" : ": " + note), "", 0});
+  } else if (!recording.finished) {
+    result.verdict = WEXITSTATUS(status) == 0 ? Verdict::ended_process : Verdict::crash;
+    result.complaints.push_back(
+        {format("the program ended the whole process with status %d", WEXITSTATUS(status)), "", 0});
+  }
+  if (result.verdict != Verdict::none)
+    result.state = state_for(result.verdict);
+  else
+    result.state = result.complaints.empty() ? State::passed : State::failing;
+}
+
+}  // namespace
+
+CheckRunner::CheckRunner(Limits limits) : limits_(limits), recording_(Recording::create()) {
+  if (recording_ == nullptr) std::abort();
+}
+
+CheckResult CheckRunner::run(const testing::TestInfo& check) {
+  CheckResult result;
+  result.suite = check.test_suite_name();
+  result.name = check.name();
+  recording_->reset();
+  set_current_recording(recording_);
+  int output[2];
+  if (real().pipe2(output, O_CLOEXEC) != 0) return result;
+  std::fflush(nullptr);
+  const auto start = SteadyClock::now();
+  const pid_t parent = getpid();
+  const pid_t pid = real().fork();
+  if (pid == 0) {
+    become_check_process(limits_, output[1], parent);
+    run_in_child(check);
+  }
+  real().close(output[1]);
+  if (pid < 0) {
+    real().close(output[0]);
+    return result;
+  }
+  Watch watch(pid, output[0], limits_);
+  watch.until_dead();
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  real().kill(-pid, SIGKILL);  // whatever it left behind in its session
+  result.real_ms = ms_since(start);
+  result.output = watch.take_output();
+  judge(result, *recording_, watch.killed_for(), status, limits_);
+  result.rule = get(recording_->rule);
+  result.why = get(recording_->why);
+  result.read = get(recording_->read);
+  result.hint = get(recording_->hint);
+  result.virtual_ns = last_virtual_time(*recording_);
+  result.recording_json = recording_as_json(*recording_);
+  if (result.state != State::passed && result.state != State::not_started)
+    result.timeline = timeline_text(*recording_);
+  return result;
+}
+
+}  // namespace grader

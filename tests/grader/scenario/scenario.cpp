@@ -1,0 +1,135 @@
+#include "scenario/scenario.hpp"
+
+#include <signal.h>
+
+#include <exception>
+
+#include "runner/check_process.hpp"
+#include "simulation/simulation.hpp"
+#include "simulation/text.hpp"
+
+namespace grader {
+namespace {
+
+volatile sig_atomic_t handler_run_count = 0;
+
+void count_run(int) { handler_run_count = handler_run_count + 1; }
+
+void install(int signal, Handler handler) {
+  if (handler == Handler::own) return;
+  struct sigaction action {};
+  action.sa_handler = count_run;
+  action.sa_flags = handler == Handler::restarting ? SA_RESTART : 0;
+  sigaction(signal, &action, nullptr);
+}
+
+std::string leak_text(const DescriptorTable::Descriptor& descriptor, int fd) {
+  return format("descriptor %d is still open: %s, opened by %s at %s", fd,
+                descriptor.file->description.c_str(), descriptor.opened_by.c_str(),
+                to_text(descriptor.opened_at).c_str());
+}
+
+}  // namespace
+
+Scenario::Scenario()
+    : simulation_(*new Simulation(current_recording())),
+      exceptions_in_flight_(std::uncaught_exceptions()) {
+  handler_run_count = 0;
+}
+
+Scenario::~Scenario() {
+  const bool is_unwinding = std::uncaught_exceptions() > exceptions_in_flight_;
+  const bool has_failed = current_recording().failure_count > 0;
+  if (!is_unwinding && !has_failed) {
+    finish();
+    demand_nothing_left_open();
+  }
+  delete &simulation_;
+}
+
+void Scenario::demand_nothing_left_open() {
+  const auto open = simulation_.descriptors.owned_by_program();
+  if (!open_descriptors_are_allowed_ && !open.empty())
+    simulation_.give_verdict(
+        Verdict::descriptor_leak,
+        leak_text(*simulation_.descriptors.find(open.front()), open.front()) +
+            (open.size() > 1 ? format("; and %zu more", open.size() - 1) : ""));
+  if (simulation_.resolver.lists_in_use() > 0)
+    simulation_.give_verdict(Verdict::memory_leak,
+                             "an address list of getaddrinfo was never given to freeaddrinfo");
+}
+
+Peer& Scenario::peer(const std::string& name) { return simulation_.add_peer(name); }
+Faults& Scenario::faults() { return simulation_.faults; }
+Resolver& Scenario::names() { return simulation_.resolver; }
+
+void Scenario::signal_at(Time time, int signal, Handler handler) {
+  install(signal, handler);
+  simulation_.events.plan(time, [this, signal] { simulation_.deliver_signal(signal); });
+}
+
+void Scenario::wall_clock_jumps_at(Time time, Time by) {
+  simulation_.events.plan(time, [this, by] {
+    simulation_.clock.step_wall_clock(by);
+    simulation_.recorder.fault("the wall clock jumps by " + to_text(by));
+  });
+}
+
+void Scenario::spurious_readiness(int fd) {
+  if (OpenFile* file = simulation_.descriptors.file(fd)) file->spurious_readiness = true;
+}
+
+void Scenario::select_leaves_timeout() { simulation_.select_leaves_timeout = true; }
+
+void Scenario::finish() {
+  if (std::exchange(is_finished_, true)) return;
+  simulation_.finish_script();
+}
+
+Time Scenario::now() const { return simulation_.clock.now(); }
+Time Scenario::took() const { return took_; }
+int Scenario::handler_runs() const { return handler_run_count; }
+
+std::vector<Call> Scenario::calls(const std::string& function) const {
+  const Recording& recording = simulation_.recorder.recording();
+  std::vector<Call> result;
+  for (std::uint64_t i = recording.first(); i < recording.count; ++i) {
+    const Entry& entry = recording.at(i);
+    if (entry.side != Side::program || (!function.empty() && function != entry.function)) continue;
+    result.push_back({get(entry.function), get(entry.call), get(entry.result), get(entry.who),
+                      entry.fd, entry.value, entry.error, Time(entry.start_ns),
+                      Time(entry.end_ns)});
+  }
+  return result;
+}
+
+std::vector<int> Scenario::open_descriptors() const {
+  return simulation_.descriptors.owned_by_program();
+}
+
+std::size_t Scenario::open_count(const std::string& opened_by) const {
+  std::size_t count = 0;
+  for (const auto& [fd, descriptor] : simulation_.descriptors.all())
+    if (!descriptor.lent && descriptor.opened_by == opened_by) ++count;
+  return count;
+}
+
+void Scenario::allow_open_descriptors() { open_descriptors_are_allowed_ = true; }
+
+void Scenario::allow_bad_closes() { simulation_.bad_closes_are_allowed = true; }
+Allocations Scenario::allocated() const { return allocated_; }
+
+Scenario::Turn::Turn(Scenario& scenario) : scenario_(scenario), began_(scenario.now()) {
+  current_recording().in_program = true;
+  reset_allocations();
+}
+
+Scenario::Turn::~Turn() {
+  inside_program = 0;
+  current_recording().in_program = false;
+  scenario_.allocated_ = allocations();
+  scenario_.took_ = scenario_.now() - began_;
+  scenario_.simulation_.run_due();
+}
+
+}  // namespace grader

@@ -1,0 +1,136 @@
+/// @file
+/// The language in which checks are written: who is on the other side, what goes wrong, and the
+/// program's turn.
+#pragma once
+
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "libc/allocation_watch.hpp"
+#include "libc/caller_filter.hpp"
+#include "simulation/faults.hpp"
+#include "simulation/peer.hpp"
+#include "simulation/resolver.hpp"
+#include "simulation/time.hpp"
+#include "simulation/where.hpp"
+
+namespace grader {
+
+/// How the program answers to a signal that the scenario sends it.
+enum class Handler {
+  plain,       ///< a handler without SA_RESTART
+  restarting,  ///< a handler with SA_RESTART
+  own,         ///< whatever the program has set up itself
+};
+
+/// A call that the program made, as the flight recorder kept it.
+struct Call {
+  std::string function;  ///< "recv"
+  std::string text;      ///< "recv(3, 16)"
+  std::string result;    ///< "5 \"hello\""
+  std::string who;       ///< the peer it was about; empty: none
+  int fd = -1;
+  long value = 0;  ///< what it returned
+  int error = 0;   ///< errno when it failed, else 0
+  Time began{}, returned{};
+};
+
+/// One check's world. Make it first, describe the other side, then run the program in it, once or
+/// several times. Virtual time passes only while the program waits (and in finish()).
+///
+/// At its end it lets the peers finish their scripts and demands that the program has left no
+/// descriptor open and no address list unfreed, so a Scenario must be declared before every object
+/// that owns a descriptor.
+class Scenario {
+ public:
+  Scenario();
+  ~Scenario();
+  Scenario(const Scenario&) = delete;
+  Scenario& operator=(const Scenario&) = delete;
+
+  /// A new participant on the other side. The reference stays valid as long as the scenario.
+  Peer& peer(const std::string& name);
+
+  /// What goes wrong.
+  Faults& faults();
+
+  /// What getaddrinfo answers.
+  Resolver& names();
+
+  /// Sends `signal` to the program at this virtual time.
+  void signal_at(Time time, int signal, Handler handler = Handler::plain);
+
+  /// The wall clock jumps at this virtual time; the steady clock does not.
+  void wall_clock_jumps_at(Time time, Time by);
+
+  /// The next time the program asks about `fd`, it is told "readable" though nothing is there.
+  void spurious_readiness(int fd);
+
+  /// select(2) leaves its timeval as it was, as on systems other than Linux.
+  void select_leaves_timeout();
+
+  /// Runs the program: its libc calls enter the simulation until `program` returns or throws.
+  /// Returns what it returns.
+  template <class Program>
+  auto run(Program&& program) -> std::invoke_result_t<Program> {
+    const Turn turn(*this);
+    return std::forward<Program>(program)();
+  }
+
+  /// Lets the peers finish their scripts now; the destructor does it otherwise.
+  void finish();
+
+  /// @name What came of it
+  /// @{
+  [[nodiscard]] Time now() const;          ///< virtual time
+  [[nodiscard]] Time took() const;         ///< virtual time that the last run took
+  [[nodiscard]] int handler_runs() const;  ///< how often the handlers of signal_at() have run
+
+  /// The calls of the program so far, oldest first; of one function only, when it is named.
+  [[nodiscard]] std::vector<Call> calls(const std::string& function = {}) const;
+
+  /// The descriptors that the program opened and that are still open, lowest first.
+  [[nodiscard]] std::vector<int> open_descriptors() const;
+
+  /// What the last run asked of operator new.
+  [[nodiscard]] Allocations allocated() const;
+
+  /// How many descriptors the program has open of those that were opened by calls of this name
+  /// ("accept()").
+  [[nodiscard]] std::size_t open_count(const std::string& opened_by) const;
+  /// @}
+
+  /// Descriptors that the program leaves open are this check's own business, not a leak.
+  void allow_open_descriptors();
+
+  /// Closing a descriptor that is not open is this check's own business: it fails with EBADF, as in
+  /// the kernel, and is no verdict.
+  void allow_bad_closes();
+
+ private:
+  // The program's turn: calls are simulated and marked in the recording while it lives.
+  class Turn {
+   public:
+    explicit Turn(Scenario& scenario);
+    ~Turn();
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    Scenario& scenario_;
+    Time began_;
+    Inside inside_;
+  };
+  void demand_nothing_left_open();
+
+  Simulation& simulation_;
+  Time took_{};
+  Allocations allocated_{};
+  int exceptions_in_flight_;
+  bool is_finished_ = false;
+  bool open_descriptors_are_allowed_ = false;
+};
+
+}  // namespace grader

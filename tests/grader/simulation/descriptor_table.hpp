@@ -1,0 +1,87 @@
+/// @file
+/// Who owns which descriptor, and what the simulation knows of the open file behind it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "simulation/connection.hpp"
+#include "simulation/network.hpp"
+#include "simulation/time.hpp"
+
+namespace grader {
+
+/// A connect(2) of the program that has been asked for.
+struct ConnectAttempt {
+  Address to;
+  std::string who;  ///< the peer that answers; empty: nobody is there
+  bool answered = false;
+  int error = 0;  ///< errno of the answer; 0: connected
+  bool error_is_modelled =
+      false;  ///< SO_ERROR must be answered by the simulation, not by the kernel
+};
+
+/// An open file description: what all duplicates of a descriptor share (open(2), "Open file
+/// descriptions").
+struct OpenFile {
+  enum class Kind { stream_socket, other_socket, pipe, file };
+  Kind kind = Kind::file;
+  std::string description;           ///< "connection to alice"
+  int family = AF_UNSPEC;            ///< as the program asked for it
+  Connection* connection = nullptr;  ///< borrowed from its peer
+  std::optional<Address> bound;      ///< as the program sees it
+  std::optional<Address> other_end;  ///< as the program sees it
+  std::optional<ConnectAttempt> attempt;
+  bool listening = false;
+  unsigned backlog = 0;             ///< as given to listen(2)
+  bool spurious_readiness = false;  ///< fault: the next look says readable though nothing is there
+
+  /// connect(2) has begun and not been answered yet.
+  [[nodiscard]] bool is_connecting() const { return attempt && !attempt->answered; }
+};
+
+/// The program's descriptors, from the first it was given or opened to those it left behind.
+class DescriptorTable {
+ public:
+  struct Descriptor {
+    std::shared_ptr<OpenFile> file;
+    bool lent = false;      ///< belongs to the check: the program must not close it
+    std::string opened_by;  ///< "socket()"
+    Time opened_at{};
+  };
+
+  /// Enters a descriptor of the program.
+  void add(int fd, std::shared_ptr<OpenFile> file, bool lent, std::string opened_by, Time now);
+
+  /// The open file behind `fd`; nullptr when the table does not know it.
+  [[nodiscard]] OpenFile* file(int fd) const;
+  [[nodiscard]] std::shared_ptr<OpenFile> shared_file(int fd) const;
+  [[nodiscard]] const Descriptor* find(int fd) const;
+
+  /// Forgets `fd`, which was closed at `now`.
+  void remove(int fd, Time now);
+
+  /// When `fd` was last closed; nothing when it never was.
+  [[nodiscard]] std::optional<Time> closed_at(int fd) const;
+
+  /// Any descriptor of this open file; -1 when the last one is closed.
+  [[nodiscard]] int any_descriptor_of(const OpenFile* file) const;
+
+  /// Whose listening socket is bound to `port` (as the program sees it)? -1: nobody's. Port 0: any
+  /// listening socket.
+  [[nodiscard]] int listener_at(std::uint16_t port) const;
+
+  /// The descriptors that are the program's own and still open, lowest first.
+  [[nodiscard]] std::vector<int> owned_by_program() const;
+
+  [[nodiscard]] const std::map<int, Descriptor>& all() const { return open_; }
+
+ private:
+  std::map<int, Descriptor> open_;
+  std::map<int, Time> closed_;
+};
+
+}  // namespace grader

@@ -1,0 +1,400 @@
+#include "simulation/peer.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "libc/real_libc.hpp"
+#include "simulation/settle.hpp"
+#include "simulation/simulation.hpp"
+#include "simulation/text.hpp"
+
+namespace grader {
+namespace {
+
+constexpr std::size_t received_max_bytes = 64u << 20;
+
+void send_without_delay(
+    int fd) {  // Nagle's algorithm would hold small segments back for tens of milliseconds
+  const int on = 1;
+  real().setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+void close_with_reset(int fd) {
+  const linger abort{1, 0};
+  real().setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+  real().close(fd);
+}
+
+template <class Call>
+auto checked(Simulation& simulation, const char* what, Call result) {
+  if (result < 0)
+    simulation.give_verdict(Verdict::infrastructure,
+                            format("%s: %s", what, error_name(errno).c_str()));
+  return result;
+}
+
+std::uint16_t local_port(int fd) {
+  sockaddr_in address{};
+  socklen_t length = sizeof address;
+  real().getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
+  return ntohs(address.sin_port);
+}
+
+int listen_at(Simulation& simulation, Network::Use use) {
+  const int fd = Simulation::out_of_the_way(
+      checked(simulation, "socket", real().socket(AF_INET, SOCK_STREAM, 0)));
+  const sockaddr_in address = Network::real_address(use, 0);
+  checked(simulation, "bind",
+          real().bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address));
+  checked(simulation, "listen", real().listen(fd, 16));
+  return fd;
+}
+
+}  // namespace
+
+Peer::Peer(Simulation& simulation, std::string name, int number)
+    : simulation_(simulation), number_(number) {
+  connection_.name = std::move(name);
+}
+
+Peer::~Peer() {
+  if (connection_.peer_fd >= 0) close_with_reset(connection_.peer_fd);
+}
+
+Address Peer::address() const {
+  return Address::of(format("192.0.2.%d", 10 + number_),
+                     static_cast<std::uint16_t>(50'000 + number_));
+}
+
+void Peer::take(int peer_fd) {
+  connection_.peer_fd = peer_fd;
+  was_connected_ = true;
+  last_done_ = simulation_.clock.now();
+  send_without_delay(peer_fd);
+}
+
+int Peer::connected() {
+  const int listener = listen_at(simulation_, Network::Use::peers);
+  const sockaddr_in address = Network::real_address(Network::Use::peers, local_port(listener));
+  const int fd = Simulation::out_of_the_way(
+      checked(simulation_, "socket", real().socket(AF_INET, SOCK_STREAM, 0)));
+  checked(simulation_, "connect",
+          real().connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address));
+  const int program_fd =
+      checked(simulation_, "accept", real().accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+  real().close(listener);
+  send_without_delay(program_fd);
+  take(fd);
+  connection_.program_fd = program_fd;
+  auto file = std::make_shared<OpenFile>();
+  file->kind = OpenFile::Kind::stream_socket;
+  file->description = "the connection to " + name();
+  file->family = AF_INET;
+  file->connection = &connection_;
+  file->other_end = this->address();
+  file->bound = Address::of("192.0.2.1", simulation_.network.shown_port(local_port(program_fd)));
+  simulation_.adopt(program_fd, std::move(file), true, "the check");
+  return program_fd;
+}
+
+int Peer::connected_and_handed_over() {
+  const int fd = connected();
+  simulation_.adopt(fd, simulation_.descriptors.shared_file(fd), false,
+                    "the check, for the program to close");
+  return fd;
+}
+
+bool Peer::try_connect(std::uint16_t port, Where where) {
+  const int listener = simulation_.descriptors.listener_at(port);
+  if (listener < 0)
+    simulation_.give_verdict(Verdict::expectation,
+                             name() + " could not connect: the program listens " +
+                                 (port == 0 ? "nowhere" : format("at no port %u", port)),
+                             where);
+  const unsigned pending = accept_queue_length(listener);
+  if (pending > simulation_.descriptors.file(listener)->backlog) {
+    if (!std::exchange(told_to_wait_, true))
+      simulation_.recorder.peer(name(), "connects", name() + " connects, but the backlog is full");
+    return false;
+  }
+  const int fd = Simulation::out_of_the_way(
+      checked(simulation_, "socket", real().socket(AF_INET, SOCK_STREAM, 0)));
+  sockaddr_in own = Network::real_address(Network::Use::peers, 0);
+  checked(simulation_, "bind", real().bind(fd, reinterpret_cast<sockaddr*>(&own), sizeof own));
+  sockaddr_in to{};
+  socklen_t length = sizeof to;
+  real().getsockname(listener, reinterpret_cast<sockaddr*>(&to), &length);
+  checked(simulation_, "connect", real().connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to));
+  real_port_ = local_port(fd);
+  take(fd);
+  if (!settle_accept_queue(listener, pending + 1))
+    simulation_.give_verdict(Verdict::infrastructure, "the loopback did not deliver a connection");
+  simulation_.recorder.peer(name(), "connects", name() + " connects");
+  return true;
+}
+
+Peer& Peer::connects(std::uint16_t port, Where where) {
+  return add([this, port, where] { return try_connect(port, where); });
+}
+
+Peer& Peer::listens_at(const std::string& host, std::uint16_t port, Time answers_after) {
+  const int listener = listen_at(simulation_, Network::Use::scripted_hosts);
+  simulation_.hosts[Address::of(host, port)] = {HostAnswer::Kind::accepts, answers_after, 0, this,
+                                                listener};
+  return *this;
+}
+
+Peer& Peer::refuses_at(const std::string& host, std::uint16_t port, Time after) {
+  simulation_.hosts[Address::of(host, port)] = {HostAnswer::Kind::refuses, after, ECONNREFUSED,
+                                                this, -1};
+  return *this;
+}
+
+Peer& Peer::never_answers_at(const std::string& host, std::uint16_t port) {
+  return fails_at(host, port, ETIMEDOUT, 127s);
+}
+
+Peer& Peer::fails_at(const std::string& host, std::uint16_t port, int error, Time after) {
+  simulation_.hosts[Address::of(host, port)] = {HostAnswer::Kind::fails, after, error, this, -1};
+  return *this;
+}
+
+Peer& Peer::at(Time time) {
+  next_at_ = time;
+  return *this;
+}
+
+Peer& Peer::after(Time delay) {
+  next_delay_ = delay;
+  return *this;
+}
+
+Peer& Peer::window(std::uint64_t bytes) {
+  connection_.window_bytes = bytes;
+  return *this;
+}
+
+// ---- deeds
+// ---------------------------------------------------------------------------------------------------
+
+bool Peer::send_now(const std::string& data) {
+  std::size_t offset = 0;
+  while (offset < data.size()) {
+    const ssize_t sent = real().send(connection_.peer_fd, data.data() + offset,
+                                     data.size() - offset, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent <= 0) {
+      simulation_.recorder.peer(name(), "sends", name() + " cannot send: " + error_name(errno));
+      return true;
+    }
+    offset += static_cast<std::size_t>(sent);
+    connection_.peer_sent += static_cast<std::uint64_t>(sent);
+  }
+  settle();
+  const std::string text = data.size() <= 48 ? quoted(data) : byte_count(data.size());
+  simulation_.recorder.peer(name(), "sends", name() + " sends " + text,
+                            static_cast<long>(data.size()));
+  return true;
+}
+
+Peer& Peer::sends(std::string data) {
+  return add([this, data = std::move(data)] { return connection_.peer_fd < 0 || send_now(data); });
+}
+
+Peer& Peer::finishes_sending() {
+  return add([this] {
+    if (connection_.peer_fd < 0) return true;
+    real().shutdown(connection_.peer_fd, SHUT_WR);
+    connection_.peer_finished = true;
+    settle();
+    simulation_.recorder.peer(name(), "finishes", name() + " finishes sending (FIN)");
+    return true;
+  });
+}
+
+Peer& Peer::closes() {
+  return add([this] {
+    if (connection_.peer_fd < 0) return true;
+    const bool unread = bytes_to_read(connection_.peer_fd) > 0;
+    real().close(connection_.peer_fd);
+    connection_.peer_fd = -1;
+    (unread ? connection_.peer_reset : connection_.peer_finished) = true;
+    settle();
+    simulation_.recorder.peer(
+        name(), "closes", name() + (unread ? " closes with unread data (RST)" : " closes (FIN)"));
+    return true;
+  });
+}
+
+Peer& Peer::resets() {
+  return add([this] {
+    if (connection_.peer_fd < 0) return true;
+    close_with_reset(connection_.peer_fd);
+    connection_.peer_fd = -1;
+    connection_.peer_reset = true;
+    settle();
+    simulation_.recorder.peer(name(), "resets", name() + " resets (RST)");
+    return true;
+  });
+}
+
+Peer& Peer::stops_reading() {
+  return add([this] {
+    is_reading_ = false;
+    return true;
+  });
+}
+
+Peer& Peer::resumes_reading() {
+  return add([this] {
+    is_reading_ = true;
+    return true;
+  });
+}
+
+Peer& Peer::reads(std::size_t bytes) {
+  return add([this, bytes] {
+    drain(bytes);
+    return true;
+  });
+}
+
+// ---- conditions
+// ------------------------------------------------------------------------------------------------
+
+Peer& Peer::receives(std::string data, Time within, Where where) {
+  auto unmet = [this, data] {
+    const std::string came = received_.substr(std::min(expected_, received_.size()), data.size());
+    return "to receive " + quoted(data) +
+           (came.empty() ? ", but got nothing" : ", but got " + quoted(came));
+  };
+  auto came = [this, data, where, unmet] {
+    const std::string so_far = received_.substr(std::min(expected_, received_.size()), data.size());
+    const bool fits = data.compare(0, so_far.size(), so_far) == 0;
+    const bool is_over = connection_.peer_fd < 0 || end_at_ || reset_at_;
+    if (!fits || (so_far.size() < data.size() && is_over))
+      simulation_.give_verdict(Verdict::expectation, name() + " expected " + unmet(), where);
+    if (so_far.size() < data.size()) return false;
+    expected_ += data.size();
+    return true;
+  };
+  return wait_for(came, unmet, within, where);
+}
+
+Peer& Peer::sees_the_end(Time within, Where where) {
+  return wait_for(
+      [this] { return end_at_.has_value() || reset_at_.has_value() || connection_.peer_fd < 0; },
+      [] { return std::string("to see the end of the stream"); }, within, where);
+}
+
+// ---- the script
+// -------------------------------------------------------------------------------------------------
+
+Peer::Step& Peer::put(Step step) {
+  step.not_before = std::exchange(next_at_, std::nullopt);
+  step.delay = std::exchange(next_delay_, Time{});
+  return steps_.emplace_back(std::move(step));
+}
+
+Peer& Peer::add(std::function<bool()> deed) {
+  Step step;
+  step.act = [deed = std::move(deed)](Step&) { return deed(); };
+  put(std::move(step));
+  return *this;
+}
+
+Peer& Peer::wait_for(std::function<bool()> came, std::function<std::string()> unmet, Time within,
+                     Where where) {
+  Step step;
+  step.act = [came = std::move(came)](Step&) { return came(); };
+  step.unmet = std::move(unmet);
+  step.within = within;
+  step.where = where;
+  put(std::move(step));
+  return *this;
+}
+
+Time Peer::due(const Step& step) const {
+  return std::max(step.not_before.value_or(Time{}), last_done_ + step.delay);
+}
+
+bool Peer::run_due() {
+  bool did_something = is_reading_ && drain(received_max_bytes);
+  const bool listens_and_waits =
+      !was_connected_ && std::any_of(simulation_.hosts.begin(), simulation_.hosts.end(),
+                                     [this](const auto& host) { return host.second.peer == this; });
+  if (listens_and_waits) return did_something;
+  while (!steps_.empty()) {
+    Step& step = steps_.front();
+    const Time now = simulation_.clock.now();
+    if (due(step) > now) break;
+    if (step.within && !step.deadline) step.deadline = now + *step.within;
+    if (!step.act(step)) {
+      if (step.deadline && *step.deadline <= now)
+        simulation_.give_verdict(
+            Verdict::expectation,
+            name() + " expected " + step.unmet() + " within " + to_text(*step.within), step.where);
+      break;
+    }
+    steps_.pop_front();
+    last_done_ = now;
+    did_something = true;
+  }
+  return did_something;
+}
+
+std::optional<Time> Peer::next() const {
+  if (steps_.empty()) return std::nullopt;
+  const Step& step = steps_.front();
+  const Time when = due(step);
+  return when > simulation_.clock.now() ? when : step.deadline;
+}
+
+std::string Peer::unfinished() const {
+  if (steps_.empty() || !steps_.front().unmet) return {};
+  return name() + " still waits " + steps_.front().unmet();
+}
+
+// ---- reading
+// -----------------------------------------------------------------------------------------------------
+
+bool Peer::drain(std::size_t bytes_max) {
+  if (connection_.peer_fd < 0 || end_at_ || reset_at_) return false;
+  const std::size_t before = received_.size();
+  char buffer[16'384];
+  ssize_t got = 0;
+  std::size_t left = bytes_max;
+  while (left > 0) {
+    got = real().recv(connection_.peer_fd, buffer, std::min(left, sizeof buffer), MSG_DONTWAIT);
+    if (got <= 0) break;
+    received_.append(buffer, static_cast<std::size_t>(got));
+    left -= static_cast<std::size_t>(got);
+    connection_.peer_read += static_cast<std::uint64_t>(got);
+  }
+  const int error = errno;
+  const std::size_t count = received_.size() - before;
+  if (received_.size() > received_max_bytes)
+    simulation_.give_verdict(Verdict::flood, "the program sent " + name() + " more than 64 MiB");
+  if (count > 0) {
+    const std::string text =
+        count <= 48 ? quoted(received_.data() + before, count) : byte_count(count);
+    simulation_.recorder.peer(name(), "receives", name() + " receives " + text,
+                              static_cast<long>(count));
+  }
+  if (left > 0 && got == 0) {
+    end_at_ = simulation_.clock.now();
+    simulation_.recorder.peer(name(), "sees the end", name() + " sees the end of the stream");
+  } else if (left > 0 && got < 0 && error != EAGAIN) {
+    reset_at_ = simulation_.clock.now();
+    simulation_.recorder.peer(name(), "sees a reset",
+                              name() + " sees a reset (" + error_name(error) + ")");
+  }
+  return count > 0 || end_at_ || reset_at_;
+}
+
+void Peer::settle() { simulation_.settle(connection_); }
+
+}  // namespace grader

@@ -1,0 +1,153 @@
+/// @file
+/// One participant on the other side: what it does, what it waits for, what it got.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "simulation/connection.hpp"
+#include "simulation/network.hpp"
+#include "simulation/time.hpp"
+#include "simulation/where.hpp"
+
+namespace grader {
+
+class Simulation;
+
+/// A scripted participant. The functions that describe its script return the peer itself, so that a
+/// script reads as a sentence: `alice.at(1s).connects().sends("hello").receives("HELLO").closes();`
+///
+/// The steps happen in order, each as soon as the one before it is done and its own time has come.
+/// A peer reads all that the program sends as it comes, unless its script says otherwise.
+class Peer {
+ public:
+  Peer(Simulation& simulation, std::string name, int number);
+  ~Peer();
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+
+  /// @name How it comes to be connected
+  /// @{
+
+  /// Connects now, before the program runs; returns the program's end. The check keeps it: for the
+  /// program it is borrowed, and closing it is a mistake.
+  int connected();
+
+  /// Connects now; the end returned is the program's own and must be closed by it.
+  int connected_and_handed_over();
+
+  /// Step: connects to the listening socket of the program at `port` (0: the one there is). While
+  /// the backlog is full the attempt waits.
+  Peer& connects(std::uint16_t port = 0, Where where = Where::here());
+
+  /// Listens at a numeric address for the program's connect. The script begins when the program is
+  /// connected.
+  Peer& listens_at(const std::string& host, std::uint16_t port, Time answers_after = {});
+
+  /// The address exists, but every connect is answered with ECONNREFUSED, after `after`.
+  Peer& refuses_at(const std::string& host, std::uint16_t port, Time after = {});
+
+  /// Nothing ever answers a connect to the address; the kernel gives up after 127 s (tcp(7),
+  /// tcp_syn_retries).
+  Peer& never_answers_at(const std::string& host, std::uint16_t port);
+
+  /// A connect to the address fails with `error` (ENETUNREACH, EHOSTUNREACH, ...), after `after`.
+  Peer& fails_at(const std::string& host, std::uint16_t port, int error, Time after = {});
+  /// @}
+
+  /// @name When
+  /// @{
+
+  /// The next step happens at this virtual time, or later if the step before it is late.
+  Peer& at(Time time);
+
+  /// The next step happens this long after the step before it.
+  Peer& after(Time delay);
+  /// @}
+
+  /// @name What it does
+  /// @{
+  Peer& sends(std::string data);
+  Peer& finishes_sending();        ///< half-close: FIN, but goes on reading
+  Peer& closes();                  ///< with unread data that is a reset, as in the kernel
+  Peer& resets();                  ///< RST
+  Peer& stops_reading();           ///< what the program sends fills the window
+  Peer& reads(std::size_t bytes);  ///< reads this much of what has come, once
+  Peer& resumes_reading();
+  /// @}
+
+  /// @name What it waits for
+  /// The step is done when it has come; `within` virtual time, else the check fails at `where`.
+  /// @{
+  Peer& receives(std::string data, Time within = 1min, Where where = Where::here());
+  Peer& sees_the_end(Time within = 1min, Where where = Where::here());
+  /// @}
+
+  /// How many bytes the program may have under way to this peer before its sends wait.
+  Peer& window(std::uint64_t bytes);
+
+  /// @name What came of it
+  /// @{
+  [[nodiscard]] const std::string& name() const { return connection_.name; }
+  [[nodiscard]] const std::string& received() const { return received_; }  ///< all that it read
+  [[nodiscard]] bool is_connected() const { return was_connected_; }       ///< now or before
+  [[nodiscard]] bool saw_the_end() const {
+    return end_at_.has_value();
+  }  ///< the program finished sending, orderly
+  [[nodiscard]] bool saw_a_reset() const { return reset_at_.has_value(); }
+  [[nodiscard]] std::optional<Time> end_at() const { return end_at_; }
+  [[nodiscard]] std::optional<Time> reset_at() const { return reset_at_; }
+  [[nodiscard]] bool is_done() const { return steps_.empty(); }
+  /// The peer's own address, as the program sees it.
+  [[nodiscard]] Address address() const;
+  /// @}
+
+  // For the simulation:
+  Connection& connection() { return connection_; }
+  bool run_due();                                  ///< does what is due; true: it did something
+  [[nodiscard]] std::optional<Time> next() const;  ///< when it will do something by itself
+  [[nodiscard]] std::string unfinished()
+      const;               ///< "alice still waits to receive ..."; empty when done
+  void take(int peer_fd);  ///< it is connected from now on
+  [[nodiscard]] std::uint16_t real_port() const { return real_port_; }
+
+ private:
+  struct Step {
+    std::function<bool(Step&)> act;  ///< true: done
+    std::optional<Time> not_before;
+    Time delay{};
+    std::function<std::string()> unmet;  ///< what it waits for, for a message; empty for deeds
+    std::optional<Time> within, deadline;
+    Where where;
+  };
+  Peer& add(std::function<bool()> deed);
+  Peer& wait_for(std::function<bool()> came, std::function<std::string()> unmet, Time within,
+                 Where where);
+  Step& put(Step step);
+  [[nodiscard]] Time due(const Step& step) const;
+  bool try_connect(std::uint16_t port, Where where);
+  bool send_now(const std::string& data);
+  bool drain(std::size_t bytes_max);
+  void settle();
+  void close_quietly();
+
+  Simulation& simulation_;
+  Connection connection_;
+  int number_;
+  std::deque<Step> steps_;
+  std::optional<Time> next_at_;
+  Time next_delay_{};
+  Time last_done_{};
+  bool was_connected_ = false;
+  bool is_reading_ = true;
+  bool told_to_wait_ = false;
+  std::uint16_t real_port_ = 0;
+  std::string received_;
+  std::size_t expected_ = 0;  ///< bytes of received_ that receives() steps have asked for
+  std::optional<Time> end_at_, reset_at_;
+};
+
+}  // namespace grader

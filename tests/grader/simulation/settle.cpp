@@ -1,0 +1,114 @@
+#include "simulation/settle.hpp"
+
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+
+#include <optional>
+
+#include "libc/real_libc.hpp"
+#include "simulation/time.hpp"
+
+namespace grader {
+namespace {
+
+constexpr Time settle_time_max = 10s;
+constexpr int looks_before_sleeping = 50;
+
+Time real_now() {
+  timespec t{};
+  real().clock_gettime(CLOCK_MONOTONIC, &t);
+  return std::chrono::seconds(t.tv_sec) + Time(t.tv_nsec);
+}
+
+template <class Condition>
+bool wait_until(Condition holds) {
+  if (holds()) return true;
+  const Time start = real_now();
+  for (int look = 0;; ++look) {
+    if (holds()) return true;
+    if (look >= looks_before_sleeping) {
+      const timespec pause{0, 20'000};
+      real().nanosleep(&pause, nullptr);
+    }
+    if (real_now() - start > settle_time_max) return false;
+  }
+}
+
+std::optional<tcp_info> tcp_information(int fd) {
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  if (real().getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return std::nullopt;
+  return info;
+}
+
+// Bytes not yet handed to the network layer. (Not SIOCOUTQ, which also counts what waits for an
+// ACK.)
+std::uint64_t not_sent(int fd) {
+  int count = 0;
+  real().ioctl(fd, SIOCOUTQNSD, &count);
+  return static_cast<std::uint64_t>(count);
+}
+
+bool has_arrived(std::uint64_t sent, int from, std::uint64_t read, int to) {
+  return sent - not_sent(from) <= read + static_cast<std::uint64_t>(bytes_to_read(to)) ||
+         is_tcp_closed(to);
+}
+
+}  // namespace
+
+bool is_tcp_closed(int fd) {
+  const auto info = tcp_information(fd);
+  return !info || info->tcpi_state == TCP_CLOSE;
+}
+
+bool is_tcp_established(int fd) {
+  const auto info = tcp_information(fd);
+  return info && info->tcpi_state == TCP_ESTABLISHED;
+}
+
+short poll_now(int fd, short events) {
+  pollfd entry{fd, events, 0};
+  real().poll(&entry, 1, 0);
+  return entry.revents;
+}
+
+int bytes_to_read(int fd) {
+  int count = 0;
+  real().ioctl(fd, FIONREAD, &count);
+  return count;
+}
+
+unsigned accept_queue_length(int listener) {
+  const auto info = tcp_information(listener);
+  return info && info->tcpi_state == TCP_LISTEN ? info->tcpi_unacked : 0;
+}
+
+bool settle_accept_queue(int listener, unsigned pending) {
+  return wait_until([&] { return accept_queue_length(listener) >= pending; });
+}
+
+bool settle(const Connection& c) {
+  const bool both = c.program_fd >= 0 && c.peer_fd >= 0;
+  if (both && !c.peer_reset) {
+    if (!wait_until(
+            [&] { return has_arrived(c.peer_sent, c.peer_fd, c.program_read, c.program_fd); }) ||
+        !wait_until(
+            [&] { return has_arrived(c.program_sent, c.program_fd, c.peer_read, c.peer_fd); }))
+      return false;
+  }
+  const bool peer_fin_is_out = c.peer_finished && (c.peer_fd < 0 || not_sent(c.peer_fd) == 0);
+  if (c.program_fd >= 0 && peer_fin_is_out && !c.peer_reset &&
+      !wait_until([&] { return poll_now(c.program_fd, POLLRDHUP) != 0; }))
+    return false;
+  if (c.program_fd >= 0 && (c.peer_reset || c.reset_expected) &&
+      !wait_until([&] { return is_tcp_closed(c.program_fd); }))
+    return false;
+  const bool program_fin_is_out =
+      c.program_finished && (c.program_fd < 0 || not_sent(c.program_fd) == 0) && c.room() > 0;
+  return !(program_fin_is_out && c.peer_fd >= 0) ||
+         wait_until([&] { return poll_now(c.peer_fd, POLLRDHUP) != 0; });
+}
+
+}  // namespace grader

@@ -1,0 +1,36 @@
+/// @file
+/// Waits, really and briefly, until what was done at one end of a loopback socket is visible at the
+/// other.
+///
+/// On most kernels the first look suffices; with receive packet steering most looks come too early.
+/// Every wait is bounded by 10 s of real time; after that the verdict is Verdict::infrastructure,
+/// never the program's fault.
+#pragma once
+
+#include "simulation/connection.hpp"
+
+namespace grader {
+
+/// Until data, FIN and RST in both directions have arrived. False: they did not within the bound.
+bool settle(const Connection& connection);
+
+/// Until `listener` holds at least `pending` connections to accept.
+bool settle_accept_queue(int listener, unsigned pending);
+
+/// How many connections wait to be accepted on `listener`.
+unsigned accept_queue_length(int listener);
+
+/// Whether the TCP socket is in the state CLOSE, that is reset, refused or never connected.
+bool is_tcp_closed(int fd);
+
+/// Whether the TCP socket is connected in both directions.
+bool is_tcp_established(int fd);
+
+/// poll(2) without waiting: which of `events` hold now, with POLLERR and POLLHUP; POLLNVAL for a
+/// bad descriptor.
+short poll_now(int fd, short events);
+
+/// Bytes that can be read at once.
+int bytes_to_read(int fd);
+
+}  // namespace grader

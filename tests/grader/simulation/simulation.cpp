@@ -1,0 +1,187 @@
+#include "simulation/simulation.hpp"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include "libc/caller_filter.hpp"
+#include "libc/real_libc.hpp"
+#include "simulation/settle.hpp"
+#include "simulation/text.hpp"
+
+namespace grader {
+namespace {
+
+constexpr int first_own_descriptor = 700;
+Simulation* the_simulation = nullptr;
+
+}  // namespace
+
+Simulation* Simulation::current() { return the_simulation; }
+
+Simulation::Simulation(Recording& recording) : recorder(recording, clock) { the_simulation = this; }
+
+Simulation::~Simulation() {
+  for (const auto& [address, host] : hosts)
+    if (host.real_listener >= 0) real().close(host.real_listener);
+  for (const auto& [fd, descriptor] : descriptors.all()) real().close(fd);
+  the_simulation = nullptr;
+}
+
+Peer& Simulation::add_peer(const std::string& name) {
+  const int number = static_cast<int>(peers_.size());
+  return *peers_.emplace_back(std::make_unique<Peer>(*this, name, number));
+}
+
+Peer* Simulation::peer_of(const Connection* connection) const {
+  for (const auto& peer : peers_)
+    if (&peer->connection() == connection) return peer.get();
+  return nullptr;
+}
+
+Peer* Simulation::peer_with_real_port(std::uint16_t port) const {
+  for (const auto& peer : peers_)
+    if (peer->real_port() == port && peer->connection().program_fd < 0) return peer.get();
+  return nullptr;
+}
+
+int Simulation::out_of_the_way(int fd) {
+  if (fd < 0) return fd;
+  const int moved = real().fcntl(fd, F_DUPFD_CLOEXEC, first_own_descriptor);
+  const int error = errno;
+  real().close(fd);
+  errno = error;
+  return moved;
+}
+
+void Simulation::adopt(int fd, std::shared_ptr<OpenFile> file, bool lent,
+                       const std::string& opened_by) {
+  descriptors.add(fd, std::move(file), lent, opened_by, clock.now());
+}
+
+int Simulation::close_by_check(int fd) {
+  const auto file = descriptors.shared_file(fd);
+  const int result = real().close(fd);
+  if (!file) return result;
+  descriptors.remove(fd, clock.now());
+  if (Connection* connection = file->connection; connection != nullptr) {
+    connection->program_fd = descriptors.any_descriptor_of(file.get());
+    connection->program_finished |= connection->program_fd < 0;
+    settle(*connection);
+  }
+  return result;
+}
+
+// ---- time
+// ------------------------------------------------------------------------------------------------------
+
+void Simulation::run_due() {
+  const Outside outside;
+  for (bool again = true; again;) {
+    again = false;
+    while (events.run_one(clock.now())) again = true;
+    for (const auto& peer : peers_) again |= peer->run_due();
+  }
+}
+
+std::optional<Time> Simulation::next_event() const {
+  std::optional<Time> next = events.next();
+  for (const auto& peer : peers_)
+    if (const auto time = peer->next(); time && *time > clock.now() && (!next || *time < *next))
+      next = time;
+  return next;
+}
+
+Simulation::Woken Simulation::wait(const Wait& wait) {
+  for (;;) {
+    interruption_ = Interruption::none;
+    run_due();
+    if (wait.ready()) return Woken::ready;
+    if (interruption_ == Interruption::final ||
+        (interruption_ == Interruption::restartable && !wait.restarts)) {
+      progress.useful();
+      return Woken::interrupted;
+    }
+    if (wait.deadline && *wait.deadline <= clock.now()) return Woken::timed_out;
+    const auto next = next_event();
+    if (!next && !wait.deadline)
+      give_verdict(Verdict::blocked_for_ever, "blocked for ever in " + wait.call + " at " +
+                                                  to_text(clock.now()) +
+                                                  ": nothing is left that could end this call");
+    clock.advance_to(!next || (wait.deadline && *wait.deadline < *next) ? *wait.deadline : *next);
+    progress.useful();
+  }
+}
+
+void Simulation::finish_script() {
+  const Outside outside;
+  for (;;) {
+    run_due();
+    const auto next = next_event();
+    if (!next) break;
+    clock.advance_to(*next);
+  }
+  if (const std::string waiting = waiting_peers(); !waiting.empty())
+    give_verdict(Verdict::expectation, "the program returned, but" + waiting);
+}
+
+void Simulation::deliver_signal(int signal) {
+  recorder.fault(signal_name(signal) + " arrives");
+  struct sigaction action {};
+  sigaction(signal, nullptr, &action);
+  {
+    const Inside inside;
+    ::raise(signal);
+  }
+  sigset_t pending;
+  sigpending(&pending);
+  const bool has_handler = action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
+  if (!has_handler || sigismember(&pending, signal) == 1) return;
+  const bool restarts = (action.sa_flags & SA_RESTART) != 0;
+  if (interruption_ != Interruption::final)
+    interruption_ = restarts ? Interruption::restartable : Interruption::final;
+}
+
+void Simulation::settle(const Connection& connection) {
+  if (!grader::settle(connection))
+    give_verdict(Verdict::infrastructure,
+                 "the loopback did not deliver within 10 s: " + connection.name);
+}
+
+// ---- verdicts
+// --------------------------------------------------------------------------------------------------
+
+std::string Simulation::waiting_peers() const {
+  std::string text;
+  for (const auto& peer : peers_)
+    if (const std::string waiting = peer->unfinished(); !waiting.empty()) text += "\n  " + waiting;
+  return text;
+}
+
+void Simulation::useless(const char* function, int fd, Recorder::Call call) {
+  if (!progress.useless(function, fd)) return;
+  give_verdict(
+      Verdict::busy_loop,
+      format(
+          "busy loop at %s: %s again and again, and nothing comes of it; no time passes, so this "
+          "would keep a processor busy for ever",
+          to_text(clock.now()).c_str(), recorder.text_of(call).c_str()));
+}
+
+void Simulation::give_verdict(Verdict verdict, const std::string& text, Where where) {
+  inside_program = 0;
+  Recording& recording = recorder.recording();
+  const bool names_peers = verdict != Verdict::expectation && verdict != Verdict::infrastructure;
+  put(recording.verdict_text, text + (names_peers ? waiting_peers() : ""));
+  put(recording.verdict_file, where.file);
+  recording.verdict_line = where.line;
+  recording.verdict = verdict;
+  std::fflush(nullptr);
+  real().exit_now(0);
+  __builtin_unreachable();
+}
+
+}  // namespace grader

@@ -1,0 +1,122 @@
+/// @file
+/// The discrete-event simulation: one program, its peers, a virtual clock, real loopback sockets.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "simulation/descriptor_table.hpp"
+#include "simulation/event_queue.hpp"
+#include "simulation/faults.hpp"
+#include "simulation/network.hpp"
+#include "simulation/peer.hpp"
+#include "simulation/progress_monitor.hpp"
+#include "simulation/recorder.hpp"
+#include "simulation/resolver.hpp"
+#include "simulation/where.hpp"
+
+namespace grader {
+
+/// How a scripted address answers connect(2).
+struct HostAnswer {
+  enum class Kind { accepts, refuses, fails } kind = Kind::refuses;
+  Time after{};          ///< virtual time from connect to answer
+  int error = 0;         ///< for fails
+  Peer* peer = nullptr;  ///< who answers; borrowed
+  int real_listener = -1;
+};
+
+/// All of one scenario's state, and the loop that lets time pass. When the program waits, the next
+/// event of the other side runs on the same thread, and the clock moves to it or to the timeout,
+/// whichever comes first; due deeds of the other side come before the program wakes, events before
+/// timeouts.
+class Simulation {
+ public:
+  explicit Simulation(Recording& recording);
+  ~Simulation();
+  Simulation(const Simulation&) = delete;
+  Simulation& operator=(const Simulation&) = delete;
+
+  /// The simulation of this process; nullptr when there is none. The interposer's one hook, and the
+  /// only process-wide state of the grader besides it: whose calls it takes (caller_filter.hpp).
+  static Simulation* current();
+
+  VirtualClock clock;
+  Recorder recorder;
+  EventQueue events;
+  Network network;
+  DescriptorTable descriptors;
+  Faults faults;
+  Resolver resolver;
+  ProgressMonitor progress;
+  std::map<Address, HostAnswer> hosts;  ///< who answers the program's connect
+
+  /// @name Options of a scenario
+  /// @{
+  bool threads_are_allowed = false;
+  bool select_leaves_timeout = false;  ///< as on systems other than Linux
+  bool bad_closes_are_allowed = false;
+  /// @}
+
+  Peer& add_peer(const std::string& name);
+  [[nodiscard]] Peer* peer_of(const Connection* connection) const;
+  [[nodiscard]] Peer* peer_with_real_port(std::uint16_t port) const;
+  [[nodiscard]] const std::vector<std::unique_ptr<Peer>>& peers() const { return peers_; }
+
+  /// How a wait ended.
+  enum class Woken { ready, timed_out, interrupted };
+
+  /// What a call waits for.
+  struct Wait {
+    std::function<bool()> ready;
+    std::optional<Time> deadline;
+    std::string call;       ///< for the verdict
+    bool restarts = false;  ///< a handler with SA_RESTART does not end it (signal(7))
+  };
+
+  /// Lets time pass until the wait is over. Gives the verdict "blocked for ever" when nothing can
+  /// end it.
+  Woken wait(const Wait& wait);
+
+  /// Lets the other side do all that is due now.
+  void run_due();
+
+  /// Lets the other side finish its script, and fails the check when it cannot.
+  void finish_script();
+
+  /// Delivers `signal` to the program now, as the kernel would while it runs or waits.
+  void deliver_signal(int signal);
+
+  /// Ends the check here and now.
+  [[noreturn]] void give_verdict(Verdict verdict, const std::string& text, Where where = {"", 0});
+
+  /// A call of `function` on `fd` brought nothing; ends the check when it is one too many.
+  void useless(const char* function, int fd, Recorder::Call call);
+
+  /// Waits for the loopback; ends the check as an infrastructure failure when it does not settle.
+  void settle(const Connection& connection);
+
+  /// Enters a new descriptor of the program.
+  void adopt(int fd, std::shared_ptr<OpenFile> file, bool lent, const std::string& opened_by);
+
+  /// close(2) by the check's own code between two runs of the program; the ledger follows.
+  int close_by_check(int fd);
+
+  /// A descriptor of the grader's own, moved out of the program's way (700 and above),
+  /// close-on-exec.
+  static int out_of_the_way(int fd);
+
+ private:
+  enum class Interruption { none, restartable, final };
+  [[nodiscard]] std::optional<Time> next_event() const;
+  [[nodiscard]] std::string waiting_peers() const;
+
+  std::vector<std::unique_ptr<Peer>> peers_;
+  Interruption interruption_ = Interruption::none;
+};
+
+}  // namespace grader

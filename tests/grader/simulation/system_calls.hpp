@@ -1,0 +1,106 @@
+/// @file
+/// The simulated system calls: each in terms of "possible now, or what happens next".
+#pragma once
+
+#include <netdb.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#include <optional>
+#include <string>
+
+#include "simulation/simulation.hpp"
+
+namespace grader {
+
+/// What the program's calls do while a simulation runs. Each function is named like its system
+/// call, records the call, never blocks for real, and tells its result and errno as an Answer. The
+/// interposer is the only caller.
+class SystemCalls {
+ public:
+  explicit SystemCalls(Simulation& simulation) : simulation_(simulation) {}
+
+  /// Whether the simulation knows this descriptor; calls on others go straight to the kernel.
+  [[nodiscard]] bool knows(int fd) const { return simulation_.descriptors.find(fd) != nullptr; }
+
+  // descriptors (system_calls_descriptors.cpp)
+  Answer socket(int domain, int type, int protocol);
+  Answer socketpair(int domain, int type, int protocol, int* pair);
+  Answer pipe(const char* function, int* ends, int flags);
+  Answer open(const char* function, int fd,
+              const std::string& path);  ///< after the fact: `fd` is the kernel's
+  Answer duplicated(const std::string& call, const char* function, int from, int fd, int error);
+  Answer dup2(const char* function, int from, int to, int flags);
+  Answer close(int fd);
+  Answer fcntl(int fd, int command, void* argument);
+  Answer shutdown(int fd, int how);
+
+  // options and names (system_calls_names.cpp)
+  Answer bind(int fd, const sockaddr* address, socklen_t length);
+  Answer listen(int fd, int backlog);
+  Answer getsockname(int fd, sockaddr* address, socklen_t* length);
+  Answer getpeername(int fd, sockaddr* address, socklen_t* length);
+  Answer setsockopt(int fd, int level, int option, const void* value, socklen_t length);
+  Answer getsockopt(int fd, int level, int option, void* value, socklen_t* length);
+  Answer getaddrinfo(const char* host, const char* service, const addrinfo* hints,
+                     addrinfo** result);
+  /// False: not a list of the simulation's.
+  bool freeaddrinfo(addrinfo* list);
+
+  // connections (system_calls_connections.cpp)
+  Answer connect(int fd, const sockaddr* address, socklen_t length);
+  Answer accept(const char* function, int fd, sockaddr* address, socklen_t* length, int flags);
+
+  // bytes (system_calls_bytes.cpp)
+  Answer receive(const char* function, int fd, msghdr& message, int flags);
+  Answer transmit(const char* function, int fd, const msghdr& message, int flags);
+
+  // waiting (system_calls_waiting.cpp)
+  Answer select(const char* function, int nfds, fd_set* read, fd_set* write, fd_set* except,
+                std::optional<Time> timeout, const sigset_t* mask, Time* left);
+  Answer poll(const char* function, pollfd* entries, nfds_t count, std::optional<Time> timeout,
+              const sigset_t* mask);
+  Answer sleep(const char* function, Time time, Time* left);
+  Answer sleep_for_ever(const char* function, const sigset_t* mask);
+  Answer clock_gettime(clockid_t clock, timespec* time);
+  Answer alarm(Time time);
+
+  /// A call that is simply recorded: its result is the kernel's.
+  Answer recorded(const char* function, int fd, const std::string& text, long value, int error);
+
+  /// Ends the check: the program called something this lesson has no use for.
+  [[noreturn]] void not_here(const std::string& function, const std::string& advice = {});
+
+  /// Ends the check: the program ended the whole process.
+  [[noreturn]] void ended_process(const std::string& call);
+
+ private:
+  struct Readiness {
+    bool readable, writable;
+  };
+  /// Begins a call: records it and counts it.
+  Recorder::Call begin(const char* function, int fd, const std::string& text);
+  [[nodiscard]] std::string who(int fd) const;
+  [[nodiscard]] bool is_nonblocking(int fd, int flags = 0) const;
+  [[nodiscard]] std::optional<Time> timeout_option(int fd, int option) const;
+  [[nodiscard]] bool is_ready(int fd, short events) const;
+  Answer failed(const char* function, int fd, Recorder::Call call, int error,
+                const std::string& remark = {});
+  std::optional<Answer> planned_failure(const char* family, const char* function, int fd,
+                                        Recorder::Call call);
+  void answer_connect(const std::shared_ptr<OpenFile>& file, const HostAnswer& host);
+  int connect_really(int fd, const HostAnswer& host, OpenFile& file);
+  int finish_connect(int fd, OpenFile& file);
+  [[nodiscard]] std::string hidden_by_nfds(int nfds, const fd_set* read, const fd_set* write,
+                                           const fd_set* except) const;
+  int look(int nfds, fd_set* read, fd_set* write, fd_set* except) const;
+
+  Simulation& simulation_;
+};
+
+}  // namespace grader

@@ -1,0 +1,228 @@
+// Receiving and sending.
+#include <algorithm>
+#include <cerrno>
+#include <vector>
+
+#include "libc/real_libc.hpp"
+#include "simulation/settle.hpp"
+#include "simulation/system_calls.hpp"
+#include "simulation/text.hpp"
+
+namespace grader {
+namespace {
+
+std::size_t total_size(const msghdr& message) {
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < message.msg_iovlen; ++i) size += message.msg_iov[i].iov_len;
+  return size;
+}
+
+// The part of `message` from byte `offset` on, `size` bytes long.
+std::vector<iovec> part_of(const msghdr& message, std::size_t offset, std::size_t size) {
+  std::vector<iovec> parts;
+  for (std::size_t i = 0; i < message.msg_iovlen && size > 0; ++i) {
+    const iovec& whole = message.msg_iov[i];
+    if (offset >= whole.iov_len) {
+      offset -= whole.iov_len;
+      continue;
+    }
+    const std::size_t length = std::min(whole.iov_len - offset, size);
+    parts.push_back({static_cast<char*>(whole.iov_base) + offset, length});
+    size -= length;
+    offset = 0;
+  }
+  return parts;
+}
+
+std::string text_of(const msghdr& message, std::size_t size, std::size_t max) {
+  std::string text;
+  for (const iovec& part : part_of(message, 0, std::min(size, max + 1)))
+    text.append(static_cast<const char*>(part.iov_base), part.iov_len);
+  std::string result = quoted(text, max);
+  return result;
+}
+
+std::string flag_names(int flags) {
+  std::string names;
+  const auto add = [&](int flag, const char* name) {
+    if ((flags & flag) != 0) names += std::string(names.empty() ? ", " : "|") + name;
+  };
+  add(MSG_PEEK, "MSG_PEEK");
+  add(MSG_WAITALL, "MSG_WAITALL");
+  add(MSG_DONTWAIT, "MSG_DONTWAIT");
+  add(MSG_OOB, "MSG_OOB");
+  return names;
+}
+
+}  // namespace
+
+bool SystemCalls::is_nonblocking(int fd, int flags) const {
+  if ((flags & MSG_DONTWAIT) != 0) return true;
+  const int status = real().fcntl(fd, F_GETFL);
+  return status >= 0 && (status & O_NONBLOCK) != 0;
+}
+
+std::optional<Time> SystemCalls::timeout_option(int fd, int option) const {
+  timeval time{};
+  socklen_t length = sizeof time;
+  if (real().getsockopt(fd, SOL_SOCKET, option, &time, &length) != 0) return std::nullopt;
+  const Time timeout = std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+  return timeout == Time{} ? std::nullopt : std::optional(timeout);
+}
+
+bool SystemCalls::is_ready(int fd, short events) const {
+  const OpenFile* file = simulation_.descriptors.file(fd);
+  if (file != nullptr && file->is_connecting()) return false;
+  short found = poll_now(fd, events);
+  if (file != nullptr && file->connection != nullptr && file->connection->room() == 0 &&
+      is_tcp_established(fd))
+    found = static_cast<short>(found & ~POLLOUT);
+  return found != 0;
+}
+
+Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int flags) {
+  const std::size_t size = total_size(message);
+  const auto call =
+      begin(function, fd, format("%s(%d, %zu%s)", function, fd, size, flag_names(flags).c_str()));
+  simulation_.run_due();
+  if (auto failure = planned_failure("recv", function, fd, call)) return *failure;
+  const OpenFile* file = simulation_.descriptors.file(fd);
+  const bool is_socket =
+      file->kind == OpenFile::Kind::stream_socket || file->kind == OpenFile::Kind::other_socket;
+  Connection* connection = file->connection;
+  const bool takes = (flags & MSG_PEEK) == 0;
+  const bool wants_all = (flags & MSG_WAITALL) != 0 && takes;
+  const auto timeout = is_socket ? timeout_option(fd, SO_RCVTIMEO) : std::nullopt;
+  const auto deadline = timeout ? std::optional(simulation_.clock.now() + *timeout) : std::nullopt;
+  const std::size_t limit =
+      size == 0 ? 0 : std::max<std::size_t>(1, simulation_.faults.limit_recv(size));
+  std::size_t got = 0;
+
+  const auto gave = [&] {
+    simulation_.progress.useful();
+    return simulation_.recorder.done(call, static_cast<long>(got),
+                                     std::to_string(got) + " " + text_of(message, got, 24));
+  };
+  for (;;) {
+    auto parts = part_of(message, got, limit - got);
+    ssize_t result = -1;
+    int error = EAGAIN;
+    if (is_socket && !file->is_connecting()) {
+      msghdr request = message;
+      request.msg_iov = parts.data();
+      request.msg_iovlen = parts.size();
+      result = real().recvmsg(fd, &request, (flags & ~MSG_WAITALL) | MSG_DONTWAIT);
+      error = errno;
+      if (result >= 0) {
+        message.msg_flags = request.msg_flags;
+        message.msg_namelen = request.msg_namelen;
+        message.msg_controllen = request.msg_controllen;
+      }
+    } else if (!is_socket && (file->kind == OpenFile::Kind::file || poll_now(fd, POLLIN) != 0)) {
+      result = real().readv(fd, parts.data(), static_cast<int>(parts.size()));
+      error = errno;
+    }
+    if (result > 0) {
+      got += static_cast<std::size_t>(result);
+      if (connection != nullptr && takes) {
+        connection->program_read += static_cast<std::uint64_t>(result);
+        simulation_.settle(*connection);
+      }
+      if (wants_all && got < limit) continue;
+      return gave();
+    }
+    if (got > 0 && (result == 0 || error != EAGAIN)) return gave();
+    if (result == 0 && size > 0) {
+      const bool is_news = connection != nullptr && !std::exchange(connection->end_was_read, true);
+      const Answer answer = simulation_.recorder.done(call, 0, "0, the end of the stream");
+      if (is_news)
+        simulation_.progress.useful();
+      else
+        simulation_.useless(function, fd, call);
+      return answer;
+    }
+    if (result == 0) {
+      simulation_.recorder.done(call, 0);
+      simulation_.useless(function, fd, call);
+      return {0, 0};
+    }
+    if (error != EAGAIN) return failed(function, fd, call, error);
+    if (is_nonblocking(fd, flags)) return got > 0 ? gave() : failed(function, fd, call, EAGAIN);
+    const auto woken =
+        simulation_.wait({[&] { return is_ready(fd, POLLIN | POLLRDHUP); }, deadline,
+                          simulation_.recorder.text_of(call), !timeout.has_value() && got == 0});
+    if (woken == Simulation::Woken::interrupted)
+      return got > 0 ? gave() : failed(function, fd, call, EINTR);
+    if (woken == Simulation::Woken::timed_out)
+      return got > 0 ? gave() : failed(function, fd, call, EAGAIN);
+  }
+}
+
+Answer SystemCalls::transmit(const char* function, int fd, const msghdr& message, int flags) {
+  const std::size_t size = total_size(message);
+  const auto call =
+      begin(function, fd,
+            format("%s(%d, %s, %zu%s)", function, fd, text_of(message, size, 16).c_str(), size,
+                   flag_names(flags).c_str()));
+  simulation_.run_due();
+  if (auto failure = planned_failure("send", function, fd, call)) return *failure;
+  const OpenFile* file = simulation_.descriptors.file(fd);
+  const bool is_socket =
+      file->kind == OpenFile::Kind::stream_socket || file->kind == OpenFile::Kind::other_socket;
+  Connection* connection = file->connection;
+  const bool is_short = simulation_.faults.sends_are_short();
+  const std::size_t limit =
+      size == 0 ? 0 : std::max<std::size_t>(1, simulation_.faults.limit_send(size));
+  const auto timeout = is_socket ? timeout_option(fd, SO_SNDTIMEO) : std::nullopt;
+  const auto deadline = timeout ? std::optional(simulation_.clock.now() + *timeout) : std::nullopt;
+  std::size_t sent = 0;
+
+  const auto took = [&] {
+    simulation_.progress.useful();
+    return simulation_.recorder.done(call, static_cast<long>(sent));
+  };
+  for (;;) {
+    std::size_t want = limit - sent;
+    bool is_full = file->is_connecting();
+    if (connection != nullptr && is_tcp_established(fd)) {
+      const std::uint64_t room = connection->room();
+      is_full = room == 0 && size > 0;
+      want = static_cast<std::size_t>(std::min<std::uint64_t>(want, room));
+    }
+    ssize_t result = -1;
+    int error = EAGAIN;
+    if (!is_full) {
+      auto parts = part_of(message, sent, want);
+      msghdr request = message;
+      request.msg_iov = parts.data();
+      request.msg_iovlen = parts.size();
+      if (is_socket)
+        result = real().sendmsg(fd, &request, flags | MSG_DONTWAIT);
+      else if (file->kind == OpenFile::Kind::file || poll_now(fd, POLLOUT) != 0)
+        result = real().writev(fd, parts.data(), static_cast<int>(parts.size()));
+      error = errno;
+    }
+    if (result >= 0) {
+      sent += static_cast<std::size_t>(result);
+      if (connection != nullptr) {
+        connection->program_sent += static_cast<std::uint64_t>(result);
+        const bool peer_is_gone = connection->peer_fd < 0 && connection->peer_finished;
+        if (peer_is_gone && result > 0) connection->reset_expected = true;
+        simulation_.settle(*connection);
+      }
+      if (sent == limit || is_short || is_nonblocking(fd, flags)) return took();
+      continue;
+    }
+    if (error != EAGAIN) return sent > 0 ? took() : failed(function, fd, call, error);
+    if (is_nonblocking(fd, flags)) return sent > 0 ? took() : failed(function, fd, call, EAGAIN);
+    const auto woken =
+        simulation_.wait({[&] { return is_ready(fd, POLLOUT); }, deadline,
+                          simulation_.recorder.text_of(call), !timeout.has_value() && sent == 0});
+    if (woken == Simulation::Woken::interrupted)
+      return sent > 0 ? took() : failed(function, fd, call, EINTR);
+    if (woken == Simulation::Woken::timed_out)
+      return sent > 0 ? took() : failed(function, fd, call, EAGAIN);
+  }
+}
+
+}  // namespace grader

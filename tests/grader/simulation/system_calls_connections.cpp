@@ -1,0 +1,207 @@
+// connect and accept.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <cerrno>
+
+#include "libc/real_libc.hpp"
+#include "simulation/settle.hpp"
+#include "simulation/system_calls.hpp"
+#include "simulation/text.hpp"
+
+namespace grader {
+namespace {
+
+constexpr int connect_wait_max_ms = 10'000;
+
+std::uint16_t port_of(int fd, bool of_peer) {
+  sockaddr_in address{};
+  socklen_t length = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  const int rc =
+      of_peer ? real().getpeername(fd, generic, &length) : real().getsockname(fd, generic, &length);
+  return rc == 0 ? ntohs(address.sin_port) : std::uint16_t{0};
+}
+
+// A port of this check's own at which nobody listens. The descriptor keeps it from being given to
+// anybody else.
+sockaddr_in closed_port(int& keeper) {
+  keeper = Simulation::out_of_the_way(real().socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in address = Network::real_address(Network::Use::scripted_hosts, 0);
+  real().bind(keeper, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  address.sin_port = htons(port_of(keeper, false));
+  return address;
+}
+
+}  // namespace
+
+// Connects for real; on the loopback that takes microseconds either way. Returns the errno that the
+// kernel holds for the program, which is then still to be fetched as SO_ERROR.
+int SystemCalls::connect_really(int fd, const HostAnswer& host, OpenFile& file) {
+  int keeper = -1;
+  sockaddr_in to =
+      host.real_listener >= 0
+          ? Network::real_address(Network::Use::scripted_hosts, port_of(host.real_listener, false))
+          : closed_port(keeper);
+  const int flags = real().fcntl(fd, F_GETFL);
+  real().fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  (void)real().connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+  real().fcntl(fd, F_SETFL, flags);
+  pollfd entry{fd, POLLOUT, 0};
+  if (real().poll(&entry, 1, connect_wait_max_ms) != 1)
+    simulation_.give_verdict(Verdict::infrastructure, "the loopback did not answer a connect");
+  if (keeper >= 0) real().close(keeper);
+  if (host.real_listener < 0) return ECONNREFUSED;
+
+  Connection& connection = host.peer->connection();
+  connection.program_fd = fd;
+  host.peer->take(Simulation::out_of_the_way(real().accept(host.real_listener, nullptr, nullptr)));
+  file.connection = &connection;
+  file.description = "the connection to " + connection.name;
+  if (!file.bound) {
+    file.bound = Address::of(file.family == AF_INET6 ? "::1" : "127.0.0.1", 0);
+    file.bound->port = simulation_.network.shown_port(port_of(fd, false));
+  }
+  const int on = 1;
+  real().setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return 0;
+}
+
+void SystemCalls::answer_connect(const std::shared_ptr<OpenFile>& file, const HostAnswer& host) {
+  const int fd = simulation_.descriptors.any_descriptor_of(file.get());
+  if (fd < 0) return;  // the program gave it up
+  ConnectAttempt& attempt = *file->attempt;
+  attempt.answered = true;
+  if (host.kind == HostAnswer::Kind::fails) {
+    attempt.error = host.error;
+    attempt.error_is_modelled = true;
+  } else {
+    attempt.error = connect_really(fd, host, *file);
+  }
+  const std::string name = attempt.who.empty() ? attempt.to.to_string() : attempt.who;
+  if (attempt.error == 0)
+    simulation_.recorder.peer(attempt.who, "accepts", name + " accepts");
+  else if (attempt.error == ECONNREFUSED)
+    simulation_.recorder.peer(attempt.who, "refuses", name + " refuses");
+  else
+    simulation_.recorder.fault(name + ": " + error_name(attempt.error));
+}
+
+// What a connect that waited for the answer returns: the error is fetched, so SO_ERROR is clear
+// afterwards.
+int SystemCalls::finish_connect(int fd, OpenFile& file) {
+  file.attempt->error_is_modelled = false;
+  int pending = 0;
+  socklen_t length = sizeof pending;
+  real().getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &length);
+  return file.attempt->error;
+}
+
+Answer SystemCalls::connect(int fd, const sockaddr* address, socklen_t length) {
+  const auto call =
+      begin("connect", fd, format("connect(%d, %s)", fd, address_text(address, length).c_str()));
+  const auto file = simulation_.descriptors.shared_file(fd);
+  const auto to = Address::from(address, length);
+  simulation_.run_due();
+  if (file == nullptr || file->kind != OpenFile::Kind::stream_socket) {
+    if (real().connect(fd, address, length) < 0) return failed("connect", fd, call, errno);
+    return simulation_.recorder.done(call, 0);
+  }
+  if (!to) return failed("connect", fd, call, length < sizeof(sockaddr_in) ? EINVAL : EAFNOSUPPORT);
+  if (to->family != file->family) return failed("connect", fd, call, EAFNOSUPPORT);
+  if (file->is_connecting()) return failed("connect", fd, call, EALREADY);
+  if (file->connection != nullptr) return failed("connect", fd, call, EISCONN);
+  if (file->attempt && file->attempt->error != 0)
+    return failed("connect", fd, call, EINVAL, "its last connect failed");
+
+  const auto found = simulation_.hosts.find(*to);
+  const HostAnswer host = found == simulation_.hosts.end() ? HostAnswer{} : found->second;
+  file->attempt =
+      ConnectAttempt{*to, host.peer == nullptr ? "" : host.peer->name(), false, 0, false};
+  file->other_end = *to;
+  const auto planned = simulation_.faults.next_error("connect");
+  if (planned && *planned != EINTR) {
+    file->attempt->answered = true;
+    file->attempt->error = *planned;
+    return failed("connect", fd, call, *planned);
+  }
+  if (host.kind == HostAnswer::Kind::fails && host.after == Time{}) {
+    file->attempt->answered = true;
+    file->attempt->error = host.error;
+    return failed("connect", fd, call, host.error);
+  }
+  simulation_.events.plan(simulation_.clock.now() + host.after,
+                          [this, file, host] { answer_connect(file, host); });
+  simulation_.progress.useful();
+  if (planned) return failed("connect", fd, call, EINTR, "it goes on by itself");
+  if (is_nonblocking(fd)) return failed("connect", fd, call, EINPROGRESS);
+
+  const auto timeout = timeout_option(fd, SO_SNDTIMEO);
+  const auto deadline = timeout ? std::optional(simulation_.clock.now() + *timeout) : std::nullopt;
+  const auto woken = simulation_.wait({[&] { return file->attempt->answered; }, deadline,
+                                       simulation_.recorder.text_of(call), !timeout.has_value()});
+  if (woken == Simulation::Woken::interrupted)
+    return failed("connect", fd, call, EINTR, "it goes on by itself");
+  if (woken == Simulation::Woken::timed_out) return failed("connect", fd, call, EINPROGRESS);
+  if (const int error = finish_connect(fd, *file); error != 0)
+    return failed("connect", fd, call, error);
+  return simulation_.recorder.done(call, 0);
+}
+
+Answer SystemCalls::accept(const char* function, int fd, sockaddr* address, socklen_t* length,
+                           int flags) {
+  const auto call = begin(function, fd, format("%s(%d)", function, fd));
+  simulation_.run_due();
+  if (auto failure = planned_failure("accept", function, fd, call)) return *failure;
+  const OpenFile* listener = simulation_.descriptors.file(fd);
+  if (listener == nullptr || !listener->listening) {
+    const int accepted = real().accept4(fd, address, length, flags | SOCK_NONBLOCK);
+    return failed(function, fd, call, accepted < 0 ? errno : EINVAL);
+  }
+  if (address != nullptr && length != nullptr && *length > 1'000'000)
+    return failed(function, fd, call, EINVAL, "the address length was not set");
+  if (!is_ready(fd, POLLIN)) {
+    if (is_nonblocking(fd)) return failed(function, fd, call, EAGAIN);
+    const auto timeout = timeout_option(fd, SO_RCVTIMEO);
+    const auto deadline =
+        timeout ? std::optional(simulation_.clock.now() + *timeout) : std::nullopt;
+    const auto woken = simulation_.wait({[&] { return is_ready(fd, POLLIN); }, deadline,
+                                         simulation_.recorder.text_of(call), !timeout.has_value()});
+    if (woken == Simulation::Woken::interrupted) return failed(function, fd, call, EINTR);
+    if (woken == Simulation::Woken::timed_out) return failed(function, fd, call, EAGAIN);
+  }
+  sockaddr_in from{};
+  socklen_t from_length = sizeof from;
+  const int accepted = real().accept4(fd, reinterpret_cast<sockaddr*>(&from), &from_length, flags);
+  if (accepted < 0) return failed(function, fd, call, errno);
+  Peer* peer = simulation_.peer_with_real_port(ntohs(from.sin_port));
+  if (peer != nullptr && peer->connection().peer_reset &&
+      simulation_.faults.aborts_reset_connections()) {
+    real().close(accepted);
+    peer->connection().program_finished = true;
+    return failed(function, fd, call, ECONNABORTED);
+  }
+  const int on = 1;
+  real().setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  auto file = std::make_shared<OpenFile>();
+  file->kind = OpenFile::Kind::stream_socket;
+  file->family = listener->family;
+  file->bound = listener->bound;
+  std::string shown = std::to_string(accepted);
+  if (peer != nullptr) {
+    Address other_end = peer->address();
+    if (file->family == AF_INET6) other_end = Address::of("2001:db8::1", other_end.port);
+    file->description = "the connection to " + peer->name();
+    file->connection = &peer->connection();
+    file->other_end = other_end;
+    peer->connection().program_fd = accepted;
+    if (address != nullptr) other_end.write_to(address, length);
+    shown += " (" + peer->name() + ")";
+  }
+  simulation_.adopt(accepted, file, false, format("%s()", function));
+  if (peer != nullptr) simulation_.settle(peer->connection());
+  simulation_.progress.useful();
+  return simulation_.recorder.done(call, accepted, shown);
+}
+
+}  // namespace grader

@@ -1,0 +1,251 @@
+// Making, sharing and closing descriptors.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "libc/real_libc.hpp"
+#include "simulation/settle.hpp"
+#include "simulation/system_calls.hpp"
+#include "simulation/text.hpp"
+
+namespace grader {
+namespace {
+
+std::string family_name(int domain) {
+  if (domain == AF_INET) return "AF_INET";
+  if (domain == AF_INET6) return "AF_INET6";
+  if (domain == AF_UNIX) return "AF_UNIX";
+  return std::to_string(domain);
+}
+
+std::string type_name(int type) {
+  const int kind = type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
+  std::string name = kind == SOCK_STREAM  ? "SOCK_STREAM"
+                     : kind == SOCK_DGRAM ? "SOCK_DGRAM"
+                                          : std::to_string(kind);
+  if ((type & SOCK_NONBLOCK) != 0) name += "|NONBLOCK";
+  if ((type & SOCK_CLOEXEC) != 0) name += "|CLOEXEC";
+  return name;
+}
+
+bool is_stream_over_ip(int domain, int type) {
+  return (domain == AF_INET || domain == AF_INET6) &&
+         (type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) == SOCK_STREAM;
+}
+
+std::shared_ptr<OpenFile> new_file(OpenFile::Kind kind, std::string description) {
+  auto file = std::make_shared<OpenFile>();
+  file->kind = kind;
+  file->description = std::move(description);
+  return file;
+}
+
+}  // namespace
+
+Recorder::Call SystemCalls::begin(const char* function, int fd, const std::string& text) {
+  const auto call = simulation_.recorder.begin(function, fd, text, who(fd));
+  if (simulation_.progress.call())
+    simulation_.give_verdict(Verdict::flood,
+                             format("the program made more than %llu calls in one check",
+                                    static_cast<unsigned long long>(ProgressMonitor::calls_max)));
+  return call;
+}
+
+std::string SystemCalls::who(int fd) const {
+  const OpenFile* file = simulation_.descriptors.file(fd);
+  return file != nullptr && file->connection != nullptr ? file->connection->name : "";
+}
+
+Answer SystemCalls::failed(const char* function, int fd, Recorder::Call call, int error,
+                           const std::string& remark) {
+  const Answer answer = simulation_.recorder.failed(call, error, remark);
+  simulation_.useless(function, fd, call);
+  return answer;
+}
+
+std::optional<Answer> SystemCalls::planned_failure(const char* family, const char* function, int fd,
+                                                   Recorder::Call call) {
+  const auto error = simulation_.faults.next_error(family);
+  if (!error) return std::nullopt;
+  return failed(function, fd, call, *error);
+}
+
+Answer SystemCalls::recorded(const char* function, int fd, const std::string& text, long value,
+                             int error) {
+  const auto call = begin(function, fd, text);
+  if (value < 0) return failed(function, fd, call, error);
+  return simulation_.recorder.done(call, value);
+}
+
+Answer SystemCalls::socket(int domain, int type, int protocol) {
+  const std::string text =
+      format("socket(%s, %s, %d)", family_name(domain).c_str(), type_name(type).c_str(), protocol);
+  const auto call = begin("socket", -1, text);
+  if (auto failure = planned_failure("socket", "socket", -1, call)) return *failure;
+  if (simulation_.faults.is_unavailable(domain)) return failed("socket", -1, call, EAFNOSUPPORT);
+  const bool is_stream = is_stream_over_ip(domain, type);
+  // An IPv6 stream socket is an IPv4 one on the loopback behind the scenes: see Address.
+  const int fd = real().socket(is_stream ? AF_INET : domain, type, is_stream ? 0 : protocol);
+  if (fd < 0) return failed("socket", -1, call, errno);
+  auto file = new_file(is_stream ? OpenFile::Kind::stream_socket : OpenFile::Kind::other_socket,
+                       "a socket");
+  file->family = domain;
+  simulation_.adopt(fd, std::move(file), false, "socket()");
+  return simulation_.recorder.done(call, fd);
+}
+
+Answer SystemCalls::socketpair(int domain, int type, int protocol, int* pair) {
+  const auto call = begin("socketpair", -1,
+                          format("socketpair(%s, %s, %d)", family_name(domain).c_str(),
+                                 type_name(type).c_str(), protocol));
+  if (auto failure = planned_failure("socketpair", "socketpair", -1, call)) return *failure;
+  if (real().socketpair(domain, type, protocol, pair) < 0)
+    return failed("socketpair", -1, call, errno);
+  for (int i = 0; i < 2; ++i)
+    simulation_.adopt(pair[i], new_file(OpenFile::Kind::other_socket, "an end of a socketpair"),
+                      false, "socketpair()");
+  return simulation_.recorder.done(call, 0, format("0, {%d, %d}", pair[0], pair[1]));
+}
+
+Answer SystemCalls::pipe(const char* function, int* ends, int flags) {
+  const auto call = begin(function, -1, format("%s()", function));
+  if (auto failure = planned_failure("pipe", function, -1, call)) return *failure;
+  if (real().pipe2(ends, flags) < 0) return failed(function, -1, call, errno);
+  for (int i = 0; i < 2; ++i)
+    simulation_.adopt(ends[i],
+                      new_file(OpenFile::Kind::pipe,
+                               i == 0 ? "the read end of a pipe" : "the write end of a pipe"),
+                      false, format("%s()", function));
+  return simulation_.recorder.done(call, 0, format("0, {%d, %d}", ends[0], ends[1]));
+}
+
+Answer SystemCalls::open(const char* function, int fd, const std::string& path) {
+  const int error = errno;
+  const auto call = begin(function, fd, format("%s(%s)", function, quoted(path, 40).c_str()));
+  if (fd < 0) return failed(function, -1, call, error);
+  simulation_.adopt(fd, new_file(OpenFile::Kind::file, "the file " + path), false,
+                    format("%s()", function));
+  return simulation_.recorder.done(call, fd);
+}
+
+Answer SystemCalls::duplicated(const std::string& text, const char* function, int from, int fd,
+                               int error) {
+  const auto call = begin(function, from, text);
+  if (fd < 0) return failed(function, from, call, error);
+  auto file = simulation_.descriptors.shared_file(from);
+  if (!file) file = new_file(OpenFile::Kind::file, format("a duplicate of descriptor %d", from));
+  simulation_.adopt(fd, std::move(file), false, format("%s()", function));
+  return simulation_.recorder.done(call, fd);
+}
+
+Answer SystemCalls::dup2(const char* function, int from, int to, int flags) {
+  if (from != to && knows(to)) (void)close(to);
+  const int fd = flags == 0 ? real().dup2(from, to) : real().dup3(from, to, flags);
+  return duplicated(format("%s(%d, %d)", function, from, to), function, from, fd, errno);
+}
+
+Answer SystemCalls::close(int fd) {
+  const auto call = begin("close", fd, format("close(%d)", fd));
+  const auto* descriptor = simulation_.descriptors.find(fd);
+  const bool is_unjudged = descriptor == nullptr && simulation_.bad_closes_are_allowed;
+  if (fd < 0 || is_unjudged) return failed("close", fd, call, EBADF);
+  if (descriptor == nullptr) {
+    const auto closed_at = simulation_.descriptors.closed_at(fd);
+    simulation_.recorder.failed(call, EBADF);
+    std::string text = format("the program closed descriptor %d, ", fd);
+    if (fd <= 2)
+      text += format("standard %s", fd == 0 ? "input" : fd == 1 ? "output" : "error");
+    else if (closed_at)
+      text += "which it had closed before, at " + to_text(*closed_at) +
+              "; by then the number could have belonged to somebody else";
+    else
+      text += real().fcntl(fd, F_GETFD) < 0 ? "which is not open" : "which is not its own";
+    simulation_.give_verdict(Verdict::bad_close, text);
+  }
+  if (descriptor->lent)
+    simulation_.give_verdict(
+        Verdict::bad_close,
+        format("the program closed descriptor %d (%s), which it had only borrowed", fd,
+               descriptor->file->description.c_str()));
+  const auto file = descriptor->file;
+  real().close(fd);
+  simulation_.descriptors.remove(fd, simulation_.clock.now());
+  const int other = simulation_.descriptors.any_descriptor_of(file.get());
+  if (Connection* connection = file->connection; connection != nullptr) {
+    connection->program_fd = other;
+    if (other < 0) {
+      connection->program_finished = true;
+      file->connection = nullptr;
+      simulation_.settle(*connection);
+    }
+  }
+  simulation_.progress.useful();
+  if (const int error = simulation_.faults.close_error(); error != 0)
+    return simulation_.recorder.failed(call, error, "closed all the same");
+  Answer answer = simulation_.recorder.done(call, 0);
+  answer.error = simulation_.faults.clean_up_errno();
+  return answer;
+}
+
+Answer SystemCalls::fcntl(int fd, int command, void* argument) {
+  const long value = reinterpret_cast<long>(argument);
+  if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
+    const int copy = real().fcntl(fd, command, argument);
+    return duplicated(
+        format("fcntl(%d, F_DUPFD%s, %ld)", fd, command == F_DUPFD ? "" : "_CLOEXEC", value),
+        "fcntl", fd, copy, errno);
+  }
+  std::string text;
+  if (command == F_GETFD)
+    text = format("fcntl(%d, F_GETFD)", fd);
+  else if (command == F_SETFD)
+    text = format("fcntl(%d, F_SETFD, %s)", fd,
+                  value == FD_CLOEXEC ? "FD_CLOEXEC" : std::to_string(value).c_str());
+  else if (command == F_GETFL)
+    text = format("fcntl(%d, F_GETFL)", fd);
+  else if (command == F_SETFL)
+    text = format("fcntl(%d, F_SETFL, %s)", fd,
+                  (value & O_NONBLOCK) != 0 ? "... | O_NONBLOCK" : "...");
+  else
+    text = format("fcntl(%d, %d)", fd, command);
+  const auto call = begin("fcntl", fd, text);
+  if (auto failure = planned_failure("fcntl", "fcntl", fd, call)) return *failure;
+  const int result = real().fcntl(fd, command, argument);
+  if (result < 0) return failed("fcntl", fd, call, errno);
+  return simulation_.recorder.done(call, result);
+}
+
+Answer SystemCalls::shutdown(int fd, int how) {
+  const char* name = how == SHUT_RD     ? "SHUT_RD"
+                     : how == SHUT_WR   ? "SHUT_WR"
+                     : how == SHUT_RDWR ? "SHUT_RDWR"
+                                        : "?";
+  const auto call = begin("shutdown", fd, format("shutdown(%d, %s)", fd, name));
+  if (auto failure = planned_failure("shutdown", "shutdown", fd, call)) return *failure;
+  if (real().shutdown(fd, how) < 0) return failed("shutdown", fd, call, errno);
+  OpenFile* file = simulation_.descriptors.file(fd);
+  if (file != nullptr && file->connection != nullptr && how != SHUT_RD &&
+      !file->connection->program_finished) {
+    file->connection->program_finished = true;
+    simulation_.settle(*file->connection);
+    simulation_.progress.useful();
+  }
+  Answer answer = simulation_.recorder.done(call, 0);
+  answer.error = simulation_.faults.clean_up_errno();
+  return answer;
+}
+
+[[noreturn]] void SystemCalls::not_here(const std::string& function, const std::string& advice) {
+  begin(function.c_str(), -1, function);
+  simulation_.give_verdict(Verdict::not_here, "the program called " + function +
+                                                  ", which has no place in this lesson" +
+                                                  (advice.empty() ? "" : "; " + advice));
+}
+
+[[noreturn]] void SystemCalls::ended_process(const std::string& text) {
+  begin("exit", -1, text);
+  simulation_.give_verdict(Verdict::ended_process, "the program ended the whole process: " + text);
+}
+
+}  // namespace grader

@@ -1,0 +1,42 @@
+/// @file
+/// Virtual time: nanoseconds since the scenario began.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace grader {
+
+using namespace std::chrono_literals;
+
+/// A point in virtual time (since the scenario began) or a span of it.
+using Time = std::chrono::nanoseconds;
+
+/// "2.5 s": seconds with as many digits as are needed, at most nine.
+std::string to_text(Time time);
+
+/// The clock that the program sees. It stands still while the program computes and moves only when
+/// a simulated call waits, to the next event or to the call's timeout.
+class VirtualClock {
+ public:
+  [[nodiscard]] Time now() const { return now_; }
+
+  /// Never moves backwards.
+  void advance_to(Time time) {
+    if (time > now_) now_ = time;
+  }
+
+  /// What CLOCK_REALTIME shows beyond the steady clock: a step of the wall clock changes only this.
+  void step_wall_clock(Time by) { wall_offset_ += by; }
+
+  [[nodiscard]] Time steady() const { return std::chrono::seconds(5000) + now_; }
+  [[nodiscard]] Time wall() const {
+    return std::chrono::seconds(1'700'000'000) + now_ + wall_offset_;
+  }
+
+ private:
+  Time now_{0};
+  Time wall_offset_{0};
+};
+
+}  // namespace grader

@@ -1,0 +1,9 @@
+// Precompiled for the files of checks. Nothing may rely on it; CI builds without it once.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <vector>

@@ -1,0 +1,12 @@
+// Precompiled for lessons and solutions. Nothing may rely on it; CI builds without it once.
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
