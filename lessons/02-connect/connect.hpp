@@ -19,10 +19,12 @@ namespace course {
 
 /// A blocking stream socket, FD_CLOEXEC, connected to the first address of `host` that answers; the
 /// caller owns it. Tries the addresses in order, each on a socket of its own; one whose family is
-/// not available here is passed over. Blocks for as long as the kernel tries; a signal does not end
-/// the attempt (EINTR: connect(2) goes on by itself). Throws like resolve(), or, when no address
-/// answers, std::system_error with the errno of the last failure and what() naming the address it
-/// came from (Endpoint::to_string()).
+/// not available here is passed over. Blocks for as long as the kernel tries. A signal does not end
+/// an attempt: connect(2) goes on by itself after EINTR, and POSIX answers a second call with
+/// EALREADY, so the way to go on is to wait until the socket is writable and ask for SO_ERROR.
+/// Throws like resolve(), or, when no address answers, std::system_error with the errno of the last
+/// failure (that of a family not available only when nothing else failed) and what() naming the
+/// address it came from (Endpoint::to_string()).
 [[nodiscard]] Fd connect_to(const std::string& host, const std::string& service);
 
 }  // namespace course

@@ -36,6 +36,21 @@ std::uint16_t Endpoint::port() const noexcept {
   return 0;
 }
 
+bool operator==(const Endpoint& a, const Endpoint& b) noexcept {
+  if (a.family() != b.family() || a.port() != b.port()) return false;
+  if (a.family() == AF_INET) {
+    return reinterpret_cast<const sockaddr_in*>(a.data())->sin_addr.s_addr ==
+           reinterpret_cast<const sockaddr_in*>(b.data())->sin_addr.s_addr;
+  }
+  if (a.family() == AF_INET6) {
+    const auto* a6 = reinterpret_cast<const sockaddr_in6*>(a.data());
+    const auto* b6 = reinterpret_cast<const sockaddr_in6*>(b.data());
+    return std::memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof a6->sin6_addr) == 0 &&
+           a6->sin6_scope_id == b6->sin6_scope_id;
+  }
+  return true;
+}
+
 std::string Endpoint::to_string() const {
   char text[INET6_ADDRSTRLEN] = "";
   if (family() == AF_INET) {

@@ -41,10 +41,8 @@ class Endpoint {
   /// "192.0.2.1:80", or "[2001:db8::1]:80" (RFC 3986 section 3.2.2).
   [[nodiscard]] std::string to_string() const;
 
-  /// Same family, address and port.
-  friend bool operator==(const Endpoint& a, const Endpoint& b) {
-    return a.to_string() == b.to_string();
-  }
+  /// Same family, address, port and, for IPv6, scope.
+  friend bool operator==(const Endpoint& a, const Endpoint& b) noexcept;
 
  private:
   sockaddr_storage storage_{};

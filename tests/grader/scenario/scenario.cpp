@@ -23,6 +23,13 @@ void install(int signal, Handler handler) {
   sigaction(signal, &action, nullptr);
 }
 
+// What earlier calls leave on the stack is not always zero; a program that relies on it should not
+// pass by luck.
+__attribute__((noinline)) void leave_garbage_on_the_stack() {
+  volatile unsigned char garbage[32 * 1024];
+  for (volatile unsigned char& byte : garbage) byte = 0xa5;
+}
+
 std::string leak_text(const DescriptorTable::Descriptor& descriptor, int fd) {
   return format("descriptor %d is still open: %s, opened by %s at %s", fd,
                 descriptor.file->description.c_str(), descriptor.opened_by.c_str(),
@@ -122,6 +129,7 @@ Allocations Scenario::allocated() const { return allocated_; }
 Scenario::Turn::Turn(Scenario& scenario) : scenario_(scenario), began_(scenario.now()) {
   current_recording().in_program = true;
   reset_allocations();
+  leave_garbage_on_the_stack();
 }
 
 Scenario::Turn::~Turn() {
