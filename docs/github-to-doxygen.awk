@@ -35,8 +35,11 @@ function normal(path,   count, part, kept, depth, i, result) {
 # The page id of a Markdown file of the repository; nothing when it is not part of the site.
 function page_of(path,   part) {
     if (path == "README.md") return "mainpage"
-    if (path ~ /^lessons\/[0-9][0-9]-[^\/]+\/README\.md$/) { split(path, part, "/"); return "lesson-" part[2] }
-    if (path ~ /^docs\/[^\/]+\.md$/) { sub(/^docs\//, "", path); sub(/\.md$/, "", path); return path }
+    if (path ~ /^lessons\/[0-9][0-9]-[^\/]+\/README\.md$/) {
+        split(path, part, "/")
+        return "lesson-" part[2]
+    }
+    if (path ~ /^docs\/[^\/]+\.md$/) return substr(path, 6, length(path) - 8)
     return ""
 }
 
@@ -104,12 +107,15 @@ function link(text, url,   hash, anchor, path, page, command, code) {
     page = page_of(path)
     if (page != "") {
         if (anchor != "") command = "@ref " page "-" anchor
-        else if (me == "mainpage" && in_table && !(page in listed)) { listed[page] = 1; command = "@subpage " page }
-        else command = "@ref " ref_target(page)
+        else if (me == "mainpage" && in_table && !(page in listed)) {
+            listed[page] = 1
+            command = "@subpage " page
+        } else command = "@ref " ref_target(page)
     } else if (is_reference(path)) command = "@ref " path
-    else if (ENVIRON["COURSE_REPOSITORY_URL"] != "")
-        return "[" (code ? "`" text "`" : text) "](" ENVIRON["COURSE_REPOSITORY_URL"] "/" path (hash ? "#" anchor : "") ")"
-    else return code ? "`" text "`" : plain(text)
+    else if (ENVIRON["COURSE_REPOSITORY_URL"] != "") {
+        url = ENVIRON["COURSE_REPOSITORY_URL"] "/" path (hash ? "#" anchor : "")
+        return "[" (code ? "`" text "`" : text) "](" url ")"
+    } else return code ? "`" text "`" : plain(text)
 
     command = command " \"" text "\""
     return code ? "<tt>" command "</tt>" : command
@@ -182,7 +188,8 @@ function figure(line,   middle, caption, file, svg, text, got) {
         return
     }
     close(file)
-    raw("<figure>\n<div class=\"drawing\">\n" svg "</div>\n<figcaption>" html_with_code(caption) "</figcaption>\n</figure>")
+    raw("<figure>\n<div class=\"drawing\">\n" svg "</div>\n" \
+        "<figcaption>" html_with_code(caption) "</figcaption>\n</figure>")
 }
 
 # A fence of C++ goes to Doxygen, and so does one inside a list; every other is written as HTML.
@@ -201,7 +208,8 @@ function open_fence(line,   info) {
 
 # The theme's copy button leaves out .lineno, so of a transcript with prompts it copies what was typed.
 function html_line(line, has_prompts,   kind) {
-    if (has_prompts && line !~ /^\$ /) return "<div class=\"line\"><span class=\"lineno\">" html(line) "</span></div>"
+    if (has_prompts && line !~ /^\$ /)
+        return "<div class=\"line\"><span class=\"lineno\">" html(line) "</span></div>"
     if (has_prompts) { kind = " typed"; line = substr(line, 3) }
     if (fence == "diff" && line ~ /^\+/) kind = " added"
     if (fence == "diff" && line ~ /^-/) kind = " removed"
@@ -211,7 +219,8 @@ function html_line(line, has_prompts,   kind) {
 function close_fence(line,   i, has_prompts) {
     if (fence_is_html) {
         has_prompts = 0
-        for (i = 1; i <= fence_size; ++i) if (fence == "console" && fence_line[i] ~ /^\$ /) has_prompts = 1
+        for (i = 1; i <= fence_size; ++i)
+            if (fence == "console" && fence_line[i] ~ /^\$ /) has_prompts = 1
         for (i = 1; i <= fence_size; ++i) print html_line(fence_line[i], has_prompts)
         print "</div>\n@endhtmlonly"
     } else print line
@@ -233,8 +242,10 @@ function heading(line,   level, text, id) {
     }
     id = slug(text)
     if (slug_count[id]++) id = id "-" (slug_count[id] - 1)
-    if (me == "mainpage") print "@anchor " me "-" id "\n<h" (level - 1) ">" inline(text) "</h" (level - 1) ">\n"
-    else print substr(line, 1, level) " " inline(text) " {#" me "-" id "}"
+    if (me == "mainpage") {
+        print "@anchor " me "-" id
+        print "<h" (level - 1) ">" inline(text) "</h" (level - 1) ">\n"
+    } else print substr(line, 1, level) " " inline(text) " {#" me "-" id "}"
 }
 
 BEGIN {
@@ -274,7 +285,8 @@ in_comment { if (/-->/) in_comment = 0; next }
 /^> \[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\] *$/ {
     kind = $0
     gsub(/[^A-Z]/, "", kind)
-    raw("<aside class=\"alert " tolower(kind) "\"><p class=\"kind\">" substr(kind, 1, 1) tolower(substr(kind, 2)) "</p>")
+    title = substr(kind, 1, 1) tolower(substr(kind, 2))
+    raw("<aside class=\"alert " tolower(kind) "\"><p class=\"kind\">" title "</p>")
     in_alert = 1
     next
 }

@@ -17,17 +17,14 @@
 namespace {
 
 constexpr const char* usage =
-    "usage: try_serve [--port N] [--bind ADDRESS]\n"
-    "\n"
+    "usage: try_serve [--port N] [--bind ADDRESS]\n\n"
     "Sends back whatever a client sends, one client after the other.\n"
     "  --port N        port to listen on; 0 (default): the kernel chooses one\n"
     "  --bind ADDRESS  numeric address to listen on (127.0.0.1)\n"
-    "Ctrl-C or SIGTERM stops it when the present client has left, a second one at once.\n"
-    "\n"
+    "Ctrl-C or SIGTERM stops it when the present client has left, a second one at once.\n\n"
     "Exit status: 0 stopped, 1 something failed, 2 wrong usage.\n";
 
 constexpr int backlog = 8;
-
 volatile std::sig_atomic_t stop_asked = 0;
 
 // Without SA_RESTART, so that the signal ends a wait in accept (signal(7)). SA_RESETHAND: the
@@ -66,7 +63,6 @@ void serve_until_stopped(const std::string& address, std::uint16_t port) {
   const auto listener = course::listen_on(course::Endpoint::numeric(address, port), backlog);
   const auto bound = course::Endpoint::numeric(address, course::local_port(listener.get()));
   std::printf("listening on %s\n", bound.to_string().c_str());
-
   int clients = 0;
   const auto echo_next = [&](int client) { echo(client, ++clients); };
   course::serve(listener.get(), echo_next, [] { return stop_asked != 0; });

@@ -146,7 +146,7 @@ def dead_links(site):
         reader = PageReader()
         reader.feed(path.read_text(encoding="utf-8", errors="replace"))
         pages[path.resolve()] = reader
-    faults = []
+    found = {}  # what is wrong: the pages where it is
     for path, reader in pages.items():
         for target in reader.targets:
             parts = urllib.parse.urlsplit(target)
@@ -155,11 +155,14 @@ def dead_links(site):
             name = urllib.parse.unquote(parts.path)
             goal = (path.parent / name).resolve() if name else path
             if not goal.exists():
-                faults.append(f"{path.name}: dead link to {target}")
+                found.setdefault(f"dead link to {target}", set()).add(path.name)
             elif parts.fragment and goal in pages:
                 if urllib.parse.unquote(parts.fragment) not in pages[goal].anchors:
-                    faults.append(f"{path.name}: dead anchor in {target}")
-    return sorted(set(faults))
+                    found.setdefault(f"dead anchor in {target}", set()).add(path.name)
+    return [
+        f"{min(names)}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {what}"
+        for what, names in sorted(found.items())
+    ]
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -212,28 +215,32 @@ def descendants(pid):
 @contextlib.contextmanager
 def browser(chromium, chromedriver):
     """A Chromium with a fresh profile; it and all that it started are gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="browse-", ignore_cleanup_errors=True) as profile:
-        options = webdriver.ChromeOptions()
-        options.binary_location = chromium
-        for flag in CHROMIUM_FLAGS + (f"--user-data-dir={profile}", "--window-size=%d,%d" % WIDE):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        service = Service(chromedriver)
-        started = []
+    profile = tempfile.mkdtemp(prefix="browse-")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in CHROMIUM_FLAGS + (f"--user-data-dir={profile}", "--window-size=%d,%d" % WIDE):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = Service(chromedriver)
+    started = []
+    driver = None
+    try:
         driver = webdriver.Chrome(service=service, options=options)
-        try:
-            started = descendants(service.process.pid) + [service.process.pid]
-            driver.set_page_load_timeout(WAIT_SECONDS)
-            driver.set_script_timeout(WAIT_SECONDS)
-            yield driver
-        finally:
-            started += descendants(service.process.pid)
+        started = descendants(service.process.pid)
+        driver.set_page_load_timeout(WAIT_SECONDS)
+        driver.set_script_timeout(WAIT_SECONDS)
+        yield driver
+    finally:
+        if service.process:
+            started += descendants(service.process.pid) + [service.process.pid]
+        if driver:
             with contextlib.suppress(Exception):
                 driver.quit()
-            for pid in started:  # usually all gone by now
-                with contextlib.suppress(OSError):
-                    if b"chrom" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
-                        os.kill(pid, signal.SIGKILL)
+        for pid in started:  # usually all gone by now
+            with contextlib.suppress(OSError):
+                if b"chrom" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(profile, ignore_errors=True)
 
 
 class Walk:
@@ -246,17 +253,15 @@ class Walk:
         self.is_plain = is_plain
         self.faults = []
 
-    # ---- helpers
+    # ---- tools
 
     def fault(self, where, what):
         self.faults.append(f"{where}: {what}")
 
-    def wait_until(self, condition):
+    def wait_until(self, condition, seconds=WAIT_SECONDS):
         """Whether `condition` holds before long."""
         try:
-            WebDriverWait(self.driver, WAIT_SECONDS, poll_frequency=0.05).until(
-                lambda _: condition()
-            )
+            WebDriverWait(self.driver, seconds, poll_frequency=0.05).until(lambda _: condition())
             return True
         except WebDriverException:
             return False
@@ -324,7 +329,7 @@ class Walk:
             self.fault(where, "wider than the screen: {page} px, {found}".format(**measured))
         if not self.is_plain:
             look = "return document.documentElement.classList.contains('dark-mode')"
-            if not self.wait_until(lambda: self.script(look) == (scheme == "dark")):
+            if not self.wait_until(lambda: self.script(look) == (scheme == "dark"), 1):
                 self.fault(where, "does not follow the system's colour scheme")
         self.check_console(where)
 

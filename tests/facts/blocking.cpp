@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -49,6 +50,17 @@ char thread_state(pid_t thread) {
   return name_end == std::string::npos || name_end + 2 >= line.size() ? '?' : line[name_end + 2];
 }
 
+/// Whether `signal` was sent to the thread and has not reached it yet; false when it has ended.
+bool is_pending(pid_t thread, int signal) {
+  std::ifstream status("/proc/self/task/" + std::to_string(thread) + "/status");
+  std::string word;
+  while (status >> word) {
+    std::uint64_t pending = 0;
+    if (word == "SigPnd:" && status >> std::hex >> pending) return (pending >> (signal - 1)) & 1U;
+  }
+  return false;
+}
+
 std::atomic<int> signal_count{0};
 
 extern "C" void count_signal(int /*signal*/) { ++signal_count; }
@@ -91,6 +103,7 @@ testing::AssertionResult BlockedCall::is_asleep() {
 void BlockedCall::interrupt(int signal) {
   const int error = ::pthread_kill(thread_.native_handle(), signal);
   if (error != 0) throw std::system_error(error, std::system_category(), "pthread_kill");
+  EXPECT_TRUE(wait_until([&] { return !is_pending(thread_id_, signal); }));
 }
 
 Result BlockedCall::result() {

@@ -32,7 +32,7 @@ class BlockedCall {
   /// Waits until the kernel shows the thread asleep inside the call; fails if the call returns.
   [[nodiscard]] testing::AssertionResult is_asleep();
 
-  /// Sends the thread a signal.
+  /// Sends the thread a signal and waits until it has got there.
   void interrupt(int signal);
 
   /// Waits for the end of the call.

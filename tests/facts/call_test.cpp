@@ -6,8 +6,8 @@
 #include <sys/select.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <chrono>
+#include <initializer_list>
 
 #include "blocking.hpp"
 #include "loopback.hpp"

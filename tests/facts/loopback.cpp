@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <ostream>
 #include <system_error>
 #include <thread>
@@ -185,7 +184,7 @@ std::size_t fill(int fd) {
 }
 
 Result drain(int fd, std::size_t most) {
-  static std::array<char, 1024 * 1024> buffer;
+  static std::array<char, 1024UL * 1024> buffer;
   Result total;
   while (static_cast<std::size_t>(total.value) < most) {
     wait_for_input(fd);

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <sys/select.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+#include <algorithm>
+#include <initializer_list>
 
 #include "blocking.hpp"
 #include "loopback.hpp"

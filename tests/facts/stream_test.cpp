@@ -2,7 +2,6 @@
 /// Facts about send(2) and recv(2) on a healthy stream, blocking and not.
 
 #include <gtest/gtest.h>
-#include <netinet/tcp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 

@@ -1,6 +1,7 @@
 #include "runner/check_process.hpp"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -22,6 +23,7 @@ Recording* the_recording = nullptr;
 char alternate_stack[64 * 1024];
 
 constexpr std::size_t near_stack_end_bytes = 1 << 20;
+constexpr int heap_garbage = 0x5a;
 
 bool is_stack_overflow(const void* address) {
   pthread_attr_t attributes;
@@ -98,6 +100,7 @@ void become_check_process(const Limits& limits, int output_fd, pid_t parent) {
         static_cast<rlim_t>(limits.cpu_seconds) + 1);
   ::signal(SIGPIPE, SIG_DFL);
   if (is_sanitized()) return;
+  mallopt(M_PERTURB, heap_garbage);  // fresh memory is never zero by luck, and the same in every run
   limit(RLIMIT_AS, limits.memory_bytes, limits.memory_bytes);
   watch_bad_accesses();
   if (limits.filter_system_calls) filter_system_calls();
