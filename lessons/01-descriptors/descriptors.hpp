@@ -13,12 +13,13 @@ class Fd {
   /// Owns nothing: get() is -1.
   Fd() noexcept = default;
 
-  /// Takes ownership of `fd`, which nobody else may close from now on. -1 means: owns nothing.
+  /// Takes ownership of `fd`, an open descriptor that nobody else may close from now on, or -1:
+  /// then it owns nothing. Other negative numbers are not allowed.
   explicit Fd(int fd) noexcept;
 
-  /// Closes what it owns, if anything. An error from close(2) is ignored: on Linux the descriptor
-  /// is gone either way, and a second close could hit somebody else's (close(2), "Dealing with
-  /// error returns").
+  /// Closes what it owns, if anything, and does no more: other descriptors of the same socket stay
+  /// usable. An error from close(2) is ignored: on Linux the descriptor is gone either way, and a
+  /// second close could hit somebody else's (close(2), "Dealing with error returns").
   ~Fd();
 
   Fd(const Fd&) = delete;
@@ -37,17 +38,18 @@ class Fd {
   /// Gives the descriptor up without closing it; the caller now owns it. -1 when nothing was owned.
   [[nodiscard]] int release() noexcept;
 
-  /// Closes what it owns, if anything, and takes ownership of `fd`. Given the descriptor that it
-  /// owns already, it changes nothing.
+  /// Closes what it owns, if anything, and takes ownership of `fd`, an open descriptor or -1 as
+  /// above. Given the descriptor that it owns already, it changes nothing.
   void reset(int fd = -1) noexcept;
 
  private:
-  int fd_ = -1;
+  [[maybe_unused]] int fd_ = -1;
 };
 
-/// Two stream sockets connected to each other (socketpair(2), AF_UNIX, SOCK_STREAM). Neither
-/// survives an exec: both have FD_CLOEXEC. Does not block. Throws std::system_error naming the call
-/// when there are no descriptors left (EMFILE, ENFILE); then nothing stays open.
+/// Two blocking stream sockets connected to each other (socketpair(2), AF_UNIX, SOCK_STREAM).
+/// Neither survives an exec: both have FD_CLOEXEC. Does not block. Throws std::system_error with
+/// errno and what() naming the call when there are no descriptors left (EMFILE, ENFILE); whenever
+/// it throws, nothing that it opened stays open.
 [[nodiscard]] std::pair<Fd, Fd> connected_pair();
 
 }  // namespace course

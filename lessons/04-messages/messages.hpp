@@ -2,7 +2,7 @@
 /// Lesson 04: there is no end-of-message on a stream; the protocol has to say where one ends.
 ///
 /// The three framers know nothing of sockets (sans-I/O): bytes go in as they come, whole messages
-/// come out. No function here blocks.
+/// come out. What next() has handed out takes no memory any more. No function here blocks.
 #pragma once
 
 #include <array>
@@ -18,7 +18,8 @@
 
 namespace course {
 
-/// A message is longer than the receiver is willing to keep. The stream cannot be used any further.
+/// A message is longer than the receiver is willing to keep. Messages that came whole before it can
+/// still be taken with next(); nothing more may be asked of the framer after them.
 struct MessageTooLong : std::length_error {
   using std::length_error::length_error;
 };
@@ -59,16 +60,18 @@ class LineFramer {
   /// Lines may be up to `max_line` bytes long, the ending not counted.
   explicit LineFramer(std::size_t max_line);
 
-  /// Adds bytes in the order in which they came. Keeps a copy of them, but never much more than a
-  /// line's worth: throws MessageTooLong as soon as the unfinished line cannot be within the limit
-  /// any more.
+  /// Adds bytes in the order in which they came and keeps a copy. Throws MessageTooLong as soon as
+  /// the unfinished line cannot be within the limit any more (one byte over it may still be the CR
+  /// of an ending). A line over the limit that has its ending is refused here or by next(), as you
+  /// like. Searches no byte of an unfinished line twice, however small the pieces.
   void feed(cbytes data);
 
   /// The next whole line without its ending, oldest first, or nothing while none is complete.
-  /// Throws MessageTooLong when that line is over the limit.
+  /// Throws MessageTooLong when that line is over the limit and feed() has not said so.
   [[nodiscard]] std::optional<std::string> next();
 
-  /// Bytes of a line that has begun and has no ending yet, once next() returns nothing.
+  /// Bytes of a line that has begun and has no ending yet, once next() returns nothing; a CR that
+  /// waits for its LF is one of them.
   [[nodiscard]] std::size_t unfinished() const;
 
  private:

@@ -1,5 +1,7 @@
 #include "libc/allocation_watch.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <new>
@@ -10,20 +12,34 @@ namespace grader {
 namespace {
 
 thread_local Allocations counts;
+thread_local std::ptrdiff_t bytes_in_use = 0;
 
 void* allocate(std::size_t size) noexcept {
-  if (inside_program > 0) {
+  void* memory = std::malloc(size == 0 ? 1 : size);
+  if (inside_program > 0 && memory != nullptr) {
     counts.largest_bytes = std::max(counts.largest_bytes, size);
     counts.total_bytes += size;
     ++counts.count;
+    bytes_in_use += static_cast<std::ptrdiff_t>(malloc_usable_size(memory));
+    counts.peak_bytes = std::max(
+        counts.peak_bytes, static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, bytes_in_use)));
   }
-  return std::malloc(size == 0 ? 1 : size);
+  return memory;
+}
+
+void release(void* memory) noexcept {
+  if (inside_program > 0) bytes_in_use -= static_cast<std::ptrdiff_t>(malloc_usable_size(memory));
+  std::free(memory);
 }
 
 }  // namespace
 
 Allocations allocations() { return counts; }
-void reset_allocations() { counts = {}; }
+
+void reset_allocations() {
+  counts = {};
+  bytes_in_use = 0;
+}
 
 }  // namespace grader
 
@@ -35,6 +51,6 @@ void* operator new(std::size_t size) {
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   return grader::allocate(size);
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { grader::release(memory); }
+void operator delete(void* memory, std::size_t) noexcept { grader::release(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { grader::release(memory); }

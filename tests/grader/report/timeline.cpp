@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "simulation/text.hpp"
@@ -144,6 +145,18 @@ std::string json_string(const std::string& text) {
   return result + "\"";
 }
 
+namespace {
+
+// How many bytes went across in this call or deed.
+std::int64_t bytes_moved(const Entry& entry) {
+  static const std::set<std::string> movers = {"recv",  "recvfrom", "recvmsg", "read",
+                                               "readv", "send",     "sendto",  "sendmsg",
+                                               "write", "writev",   "sends",   "receives"};
+  return movers.contains(get(entry.function)) ? std::max<std::int64_t>(0, entry.value) : 0;
+}
+
+}  // namespace
+
 std::string recording_as_json(const Recording& recording) {
   static constexpr const char* side_names[] = {"program", "peer", "fault"};
   std::string json = "[";
@@ -158,7 +171,9 @@ std::string recording_as_json(const Recording& recording) {
             ", \"call\": " + json_string(get(entry.call)) +
             ", \"result\": " + json_string(get(entry.result)) +
             ", \"value\": " + std::to_string(entry.value) +
-            ", \"error\": " + std::to_string(entry.error) + "}";
+            ", \"error\": " + std::to_string(entry.error) +
+            ", \"bytes\": " + std::to_string(bytes_moved(entry)) +
+            ", \"end_sequence\": " + std::to_string(entry.end_sequence - recording.first()) + "}";
   }
   return json + "]";
 }

@@ -100,7 +100,8 @@ void become_check_process(const Limits& limits, int output_fd, pid_t parent) {
         static_cast<rlim_t>(limits.cpu_seconds) + 1);
   ::signal(SIGPIPE, SIG_DFL);
   if (is_sanitized()) return;
-  mallopt(M_PERTURB, heap_garbage);  // fresh memory is never zero by luck, and the same in every run
+  mallopt(M_PERTURB,
+          heap_garbage);  // fresh memory is never zero by luck, and the same in every run
   limit(RLIMIT_AS, limits.memory_bytes, limits.memory_bytes);
   watch_bad_accesses();
   if (limits.filter_system_calls) filter_system_calls();

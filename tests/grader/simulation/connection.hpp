@@ -19,8 +19,9 @@ struct Connection {
   bool peer_finished = false;     ///< the peer sent FIN
   bool peer_reset = false;        ///< the peer sent RST
   bool program_finished = false;  ///< the program shut down or closed its end
-  bool reset_expected = false;    ///< the program sent to a closed peer: its RST is on the way
-  bool end_was_read = false;      ///< the program has read the end of the stream
+  bool program_reset = false;   ///< the program closed with unread data, or aborted: its RST is out
+  bool reset_expected = false;  ///< the program sent to a closed peer: its RST is on the way
+  bool end_was_read = false;    ///< the program has read the end of the stream
   std::uint64_t window_bytes = default_window_bytes;
 
   /// Small enough that every kernel's buffers hold it.

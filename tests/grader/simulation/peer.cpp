@@ -361,8 +361,20 @@ std::string Peer::unfinished() const {
 // ---- reading
 // -----------------------------------------------------------------------------------------------------
 
+// After the end of the stream a reset no longer shows in recv, only as a pending error.
+bool Peer::notice_late_reset() {
+  int error = 0;
+  socklen_t length = sizeof error;
+  real().getsockopt(connection_.peer_fd, SOL_SOCKET, SO_ERROR, &error, &length);
+  if (error == 0) return false;
+  reset_at_ = simulation_.clock.now();
+  simulation_.recorder.peer(name(), "sees a reset", name() + " sees a reset (RST)");
+  return true;
+}
+
 bool Peer::drain(std::size_t bytes_max) {
-  if (connection_.peer_fd < 0 || end_at_ || reset_at_) return false;
+  if (connection_.peer_fd < 0 || reset_at_) return false;
+  if (end_at_) return notice_late_reset();
   const std::size_t before = received_.size();
   char buffer[16'384];
   ssize_t got = 0;
@@ -386,11 +398,10 @@ bool Peer::drain(std::size_t bytes_max) {
   }
   if (left > 0 && got == 0) {
     end_at_ = simulation_.clock.now();
-    simulation_.recorder.peer(name(), "sees the end", name() + " sees the end of the stream");
+    simulation_.recorder.peer(name(), "sees the end", name() + " sees the end (FIN)");
   } else if (left > 0 && got < 0 && error != EAGAIN) {
     reset_at_ = simulation_.clock.now();
-    simulation_.recorder.peer(name(), "sees a reset",
-                              name() + " sees a reset (" + error_name(error) + ")");
+    simulation_.recorder.peer(name(), "sees a reset", name() + " sees a reset (RST)");
   }
   return count > 0 || end_at_ || reset_at_;
 }

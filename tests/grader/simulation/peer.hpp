@@ -131,6 +131,7 @@ class Peer {
   bool try_connect(std::uint16_t port, Where where);
   bool send_now(const std::string& data);
   bool drain(std::size_t bytes_max);
+  bool notice_late_reset();
   void settle();
   void close_quietly();
 

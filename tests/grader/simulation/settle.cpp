@@ -105,6 +105,8 @@ bool settle(const Connection& c) {
   if (c.program_fd >= 0 && (c.peer_reset || c.reset_expected) &&
       !wait_until([&] { return is_tcp_closed(c.program_fd); }))
     return false;
+  if (c.program_reset && c.peer_fd >= 0)
+    return wait_until([&] { return is_tcp_closed(c.peer_fd); });
   const bool program_fin_is_out =
       c.program_finished && (c.program_fd < 0 || not_sent(c.program_fd) == 0) && c.room() > 0;
   return !(program_fin_is_out && c.peer_fd >= 0) ||

@@ -169,6 +169,7 @@ Answer SystemCalls::close(int fd) {
         format("the program closed descriptor %d (%s), which it had only borrowed", fd,
                descriptor->file->description.c_str()));
   const auto file = descriptor->file;
+  const bool has_unread_input = file->connection != nullptr && bytes_to_read(fd) > 0;
   real().close(fd);
   simulation_.descriptors.remove(fd, simulation_.clock.now());
   const int other = simulation_.descriptors.any_descriptor_of(file.get());
@@ -176,6 +177,7 @@ Answer SystemCalls::close(int fd) {
     connection->program_fd = other;
     if (other < 0) {
       connection->program_finished = true;
+      connection->program_reset = has_unread_input;
       file->connection = nullptr;
       simulation_.settle(*connection);
     }

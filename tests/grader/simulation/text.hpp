@@ -12,7 +12,7 @@ namespace grader {
 /// printf into a std::string.
 std::string format(const char* pattern, ...) __attribute__((format(printf, 1, 2)));
 
-/// `size` bytes at `data` in double quotes with \n, \r and \xNN escapes; cut with "..." after
+/// `size` bytes at `data` in double quotes with `\n`, `\r` and `\xNN` escapes; cut with "..." after
 /// `max`.
 std::string quoted(const void* data, std::size_t size, std::size_t max = 24);
 inline std::string quoted(const std::string& text, std::size_t max = 24) {
