@@ -4,16 +4,13 @@
 
 #include "given/not_started.hpp"
 
-namespace course {
-
 // Manual page to have open: getaddrinfo(3).
-std::vector<Endpoint> resolve(const std::string& /*host*/, const std::string& /*service*/) {
+std::vector<course::Endpoint> course::resolve(const std::string& /*host*/,
+                                              const std::string& /*service*/) {
   not_started("resolve");
 }
 
 // Manual pages to have open: socket(2), connect(2).
-Fd connect_to(const std::string& /*host*/, const std::string& /*service*/) {
+course::Fd course::connect_to(const std::string& /*host*/, const std::string& /*service*/) {
   not_started("connect_to");
 }
-
-}  // namespace course

@@ -9,9 +9,9 @@ namespace course {
 
 /// Sends all of `data` on the stream socket `fd` (borrowed), in order. Blocks until the kernel has
 /// taken the last byte; a signal neither ends it nor loses or repeats a byte. Empty data: nothing
-/// is sent. Throws std::system_error with errno when a send fails; EPIPE, when the peer is gone,
-/// comes as such an error and not as a SIGPIPE, and the process's own handling of SIGPIPE stays as
-/// it is.
+/// is sent, and the kernel is not asked. Throws std::system_error with errno when a send fails;
+/// EPIPE, when the peer is gone, comes as such an error and not as a SIGPIPE, and what the process
+/// does with SIGPIPE is at no time different from before.
 void send_all(int fd, cbytes data);
 
 /// Receives what is there, at least one byte and at most buffer.size(), from the stream socket `fd`

@@ -28,11 +28,12 @@ using Handler = std::function<void(int client)>;
 
 /// Serves clients one after the other: accepts one from the blocking listening socket `listener`
 /// (borrowed), calls `handle`, ends the conversation with close_gracefully() and a linger of 2 s,
-/// and goes on until `stop`, asked before every accept, says true. Blocks. Client sockets have
-/// FD_CLOEXEC. Neither a handler that throws nor a client that hung up before it was accepted ends
-/// it: accept errors that concern that one connection (accept(2), "Error handling": ECONNABORTED,
-/// EPROTO, ENETDOWN, …) and EINTR are passed over. Throws std::system_error when the listener
-/// itself cannot be used (EBADF, EINVAL, ENOTSOCK) or no descriptor can be had (EMFILE, ENFILE).
+/// and goes on until `stop`, asked before every accept, says true. Blocks. Client sockets block
+/// too, and have FD_CLOEXEC. Neither a handler that throws nor a client that hung up before it was
+/// accepted ends it: accept errors that concern that one connection (accept(2), "Error handling":
+/// ECONNABORTED, EPROTO, ENETDOWN, …) and EINTR are passed over. Throws std::system_error when the
+/// listener itself cannot be used (EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP) or no descriptor can be had
+/// (EMFILE, ENFILE).
 void serve(int listener, const Handler& handle, const std::function<bool()>& stop);
 
 }  // namespace course

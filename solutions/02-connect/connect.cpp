@@ -53,6 +53,12 @@ int attempt(int fd, const Endpoint& address) {
   return errno == EINTR ? outcome_of_attempt(fd) : errno;
 }
 
+/// Whether `error` tells the caller more than `earlier` (0: none): that a family is not available
+/// here says nothing about the host.
+bool tells_more(int error, int earlier) {
+  return error != EAFNOSUPPORT || earlier == EAFNOSUPPORT || earlier == 0;
+}
+
 }  // namespace
 
 std::vector<Endpoint> resolve(const std::string& host, const std::string& service) {
@@ -67,16 +73,19 @@ std::vector<Endpoint> resolve(const std::string& host, const std::string& servic
 }
 
 Fd connect_to(const std::string& host, const std::string& service) {
-  int error = 0;
+  int reason = 0;
   std::string failed_address;
   for (const Endpoint& address : resolve(host, service)) {
     // connect(2): the state of a socket whose connect failed is unspecified, so each gets its own.
     Fd connection(socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
-    error = connection.get() == -1 ? errno : attempt(connection.get(), address);
+    const int error = connection.get() == -1 ? errno : attempt(connection.get(), address);
     if (error == 0) return connection;
-    failed_address = address.to_string();
+    if (tells_more(error, reason)) {
+      reason = error;
+      failed_address = address.to_string();
+    }
   }
-  throw std::system_error(error, std::system_category(), "connect to " + failed_address);
+  throw std::system_error(reason, std::system_category(), "connect to " + failed_address);
 }
 
 }  // namespace course

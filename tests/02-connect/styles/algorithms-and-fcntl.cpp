@@ -72,14 +72,20 @@ std::vector<Endpoint> resolve(const std::string& host, const std::string& servic
 
 Fd connect_to(const std::string& host, const std::string& service) {
   const auto addresses = resolve(host, service);
-  Attempt latest;
+  std::vector<Attempt> attempts;
   const auto answered = std::find_if(addresses.begin(), addresses.end(), [&](const Endpoint& e) {
-    latest = attempt(e);
-    return std::holds_alternative<Fd>(latest);
+    return std::holds_alternative<Fd>(attempts.emplace_back(attempt(e)));
   });
-  if (answered != addresses.end()) return std::move(std::get<Fd>(latest));
-  throw std::system_error(std::get<std::error_code>(latest),
-                          "connect " + addresses.back().to_string());
+  if (answered != addresses.end()) return std::move(std::get<Fd>(attempts.back()));
+
+  const auto is_about_the_host = [](const Attempt& failed) {
+    return std::get<std::error_code>(failed) != std::errc::address_family_not_supported;
+  };
+  auto worst = std::find_if(attempts.rbegin(), attempts.rend(), is_about_the_host);
+  if (worst == attempts.rend()) worst = attempts.rbegin();
+  const auto index = std::distance(worst, attempts.rend()) - 1;
+  throw std::system_error(std::get<std::error_code>(*worst),
+                          "connect " + addresses[static_cast<std::size_t>(index)].to_string());
 }
 
 }  // namespace course

@@ -101,14 +101,17 @@ std::vector<Endpoint> resolve(const std::string& host, const std::string& servic
 
 Fd connect_to(const std::string& host, const std::string& service) {
   const std::vector<Endpoint> list = resolve(host, service);
-  int error = 0;
+  int error = 0, reason = EAFNOSUPPORT;
   int fd = -1;
-  size_t i;
+  size_t i, failed = 0;
   for (i = 0; i < list.size(); i++) {
     error = open_connection(&list[i], &fd);
     if (error == 0) return Fd(fd);
+    if (error == EAFNOSUPPORT && reason != EAFNOSUPPORT) continue;
+    reason = error;
+    failed = i;
   }
-  throw std::system_error(error, std::system_category(), list[i - 1].to_string());
+  throw std::system_error(reason, std::system_category(), list[failed].to_string());
 }
 
 }  // namespace course

@@ -1,5 +1,5 @@
 // Different here: every failure is an exception. One function connects to one address or throws;
-// connect_to() catches, keeps the exception and goes on, and rethrows the last one at the end.
+// connect_to() catches, keeps the exception and goes on, and rethrows the last one that counts.
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -73,19 +73,22 @@ std::vector<Endpoint> resolve(const std::string& host, const std::string& servic
   std::vector<Endpoint> in_order;
   std::set<std::string> seen;
   for (const addrinfo* entry = list.get(); entry != nullptr; entry = entry->ai_next) {
-    const Endpoint address{entry->ai_addr, entry->ai_addrlen};
-    if (seen.insert(address.to_string()).second) in_order.push_back(address);
+    const std::string raw(reinterpret_cast<const char*>(entry->ai_addr), entry->ai_addrlen);
+    if (seen.insert(raw).second) in_order.emplace_back(entry->ai_addr, entry->ai_addrlen);
   }
   return in_order;
 }
 
 Fd connect_to(const std::string& host, const std::string& service) {
   std::exception_ptr last_failure;
+  bool only_families_are_missing = true;
   for (const Endpoint& address : resolve(host, service)) {
     try {
       return connect_to_one(address);
-    } catch (const std::system_error&) {
-      last_failure = std::current_exception();
+    } catch (const std::system_error& error) {
+      const bool is_missing_family = error.code() == std::errc::address_family_not_supported;
+      if (!is_missing_family || only_families_are_missing) last_failure = std::current_exception();
+      only_families_are_missing &= is_missing_family;
     }
   }
   std::rethrow_exception(last_failure);

@@ -68,15 +68,22 @@ std::vector<Endpoint> resolve(const std::string& host, const std::string& servic
 
 Fd connect_to(const std::string& host, const std::string& service) {
   const std::vector<Endpoint> endpoints = resolve(host, service);
+  const Endpoint* last = nullptr;  // the last that was tried
+  int error = 0;
   Fd fd;
-  for (auto it = endpoints.begin();; ++it) {
+  for (const Endpoint& endpoint : endpoints) {
     fd.reset();
-    fd.reset(socket(it->family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const int error = fd.get() == -1 ? errno : connect_through_signals(fd.get(), *it);
+    fd.reset(socket(endpoint.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (fd.get() == -1 && errno == EAFNOSUPPORT) continue;
+    last = &endpoint;
+    error = fd.get() == -1 ? errno : connect_through_signals(fd.get(), endpoint);
     if (error == 0) return fd;
-    if (it + 1 == endpoints.end())
-      throw std::system_error(error, std::system_category(), "no answer from " + it->to_string());
   }
+  if (last == nullptr) {
+    last = &endpoints.back();
+    error = EAFNOSUPPORT;
+  }
+  throw std::system_error(error, std::system_category(), "no answer from " + last->to_string());
 }
 
 }  // namespace course

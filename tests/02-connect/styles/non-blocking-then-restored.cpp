@@ -92,11 +92,15 @@ std::vector<Endpoint> resolve(const std::string& host, const std::string& servic
 
 Fd connect_to(const std::string& host, const std::string& service) {
   const auto addresses = resolve(host, service);
-  std::error_code error;
+  std::pair<std::error_code, Endpoint> missing_family, failure;
   for (const auto& address : addresses) {
+    std::error_code error;
     if (auto connected = attempt(address, error)) return std::move(*connected);
+    const bool is_missing = error == std::errc::address_family_not_supported;
+    (is_missing ? missing_family : failure) = {error, address};
   }
-  fail(error.value(), addresses.back());
+  const auto& [error, address] = failure.first ? failure : missing_family;
+  fail(error.value(), address);
 }
 
 }  // namespace course

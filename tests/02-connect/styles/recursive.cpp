@@ -36,7 +36,10 @@ int outcome(int fd) {
   return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == -1 ? errno : error;
 }
 
-Fd connect_to_one_of(std::span<const Endpoint> addresses) {
+/// `reason` and `culprit`: the failure that is reported when none of `addresses` answers.
+Fd connect_to_one_of(std::span<const Endpoint> addresses, int reason, const Endpoint& culprit) {
+  if (addresses.empty())
+    throw std::system_error(reason, std::system_category(), culprit.to_string());
   const Endpoint& head = addresses.front();
   const auto tail = addresses.subspan(1);
 
@@ -49,8 +52,9 @@ Fd connect_to_one_of(std::span<const Endpoint> addresses) {
       error = errno == EINTR ? outcome(fd.get()) : errno;
     if (error == 0) return fd;
   }  // closed before the next one opens
-  if (!tail.empty()) return connect_to_one_of(tail);
-  throw std::system_error(error, std::system_category(), head.to_string());
+  if (error == EAFNOSUPPORT && reason != EAFNOSUPPORT)
+    return connect_to_one_of(tail, reason, culprit);
+  return connect_to_one_of(tail, error, head);
 }
 
 }  // namespace
@@ -70,7 +74,7 @@ std::vector<Endpoint> resolve(const std::string& host, const std::string& servic
 }
 
 Fd connect_to(const std::string& host, const std::string& service) {
-  return connect_to_one_of(resolve(host, service));
+  return connect_to_one_of(resolve(host, service), EAFNOSUPPORT, Endpoint());
 }
 
 }  // namespace course

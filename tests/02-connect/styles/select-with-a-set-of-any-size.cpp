@@ -86,14 +86,14 @@ std::vector<Endpoint> resolve(const std::string& host, const std::string& servic
 
 Fd connect_to(const std::string& host, const std::string& service) {
   struct {
-    int error = 0;
+    int error = EAFNOSUPPORT;
     Endpoint address;
   } last;
   for (const Endpoint& address : resolve(host, service)) {
     Fd socket_fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
-    last.error = socket_fd.get() < 0 ? errno : connect_or_errno(socket_fd.get(), address);
-    last.address = address;
-    if (last.error == 0) return socket_fd;
+    const int error = socket_fd.get() < 0 ? errno : connect_or_errno(socket_fd.get(), address);
+    if (error == 0) return socket_fd;
+    if (error != EAFNOSUPPORT || last.error == EAFNOSUPPORT) last = {error, address};
   }
   throw std::system_error(last.error, std::system_category(), last.address.to_string());
 }

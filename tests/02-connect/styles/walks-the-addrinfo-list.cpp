@@ -2,11 +2,13 @@
 // getaddrinfo, and connect_to() takes family, type and protocol of each socket from its entry. An
 // address that is listed twice is tried twice.
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <system_error>
 #include <utility>
@@ -72,23 +74,27 @@ std::pair<Fd, int> try_entry(const addrinfo& entry) {
 }  // namespace
 
 std::vector<Endpoint> resolve(const std::string& host, const std::string& service) {
-  std::map<std::string, std::size_t> first_at;
+  std::map<std::pair<std::string, std::uint32_t>, std::size_t> first_at;
   std::vector<Endpoint> addresses;
   const Answer answer(host, service);
   for (const addrinfo& entry : answer) {
     const Endpoint address(entry.ai_addr, entry.ai_addrlen);
-    if (first_at.try_emplace(address.to_string(), addresses.size()).second)
+    const bool is_v6 = entry.ai_family == AF_INET6;
+    const auto scope =
+        is_v6 ? reinterpret_cast<const sockaddr_in6*>(entry.ai_addr)->sin6_scope_id : 0;
+    if (first_at.try_emplace({address.to_string(), scope}, addresses.size()).second)
       addresses.push_back(address);
   }
   return addresses;
 }
 
 Fd connect_to(const std::string& host, const std::string& service) {
-  std::pair<std::string, int> failure;
+  std::pair<std::string, int> failure{"", EAFNOSUPPORT};
   const Answer answer(host, service);
   for (const addrinfo& entry : answer) {
     auto [fd, error] = try_entry(entry);
     if (error == 0) return std::move(fd);
+    if (error == EAFNOSUPPORT && failure.second != EAFNOSUPPORT) continue;
     failure = {Endpoint(entry.ai_addr, entry.ai_addrlen).to_string(), error};
   }
   throw std::system_error(failure.second, std::system_category(), "connect " + failure.first);

@@ -105,6 +105,10 @@ class Scenario {
   /// Descriptors that the program leaves open are this check's own business, not a leak.
   void allow_open_descriptors();
 
+  /// Address lists that the program does not give to freeaddrinfo are this check's own business,
+  /// not a leak.
+  void allow_open_lists();
+
   /// Closing a descriptor that is not open is this check's own business: it fails with EBADF, as in
   /// the kernel, and is no verdict.
   void allow_bad_closes();
@@ -131,6 +135,7 @@ class Scenario {
   int exceptions_in_flight_;
   bool is_finished_ = false;
   bool open_descriptors_are_allowed_ = false;
+  bool open_lists_are_allowed_ = false;
 };
 
 }  // namespace grader

@@ -44,9 +44,21 @@ void Resolver::name_fails(const std::string& name, int code, int error) {
   names_[name] = {{}, code, error, {}};
 }
 
+void Resolver::service_is(const std::string& name, std::uint16_t port, int socket_type) {
+  services_[name] = {port, socket_type};
+}
+
 Time Resolver::delay_of(const std::string& host) const {
   const auto it = names_.find(host);
   return it == names_.end() ? Time{} : it->second.delay;
+}
+
+// Asks for the sockets that `service` is for; 0, or why that is not what was asked.
+int Resolver::choose(const Service& service, addrinfo& asked) {
+  if ((asked.ai_flags & AI_NUMERICSERV) != 0) return EAI_NONAME;
+  if (asked.ai_socktype != 0 && asked.ai_socktype != service.socket_type) return EAI_SERVICE;
+  asked.ai_socktype = service.socket_type;
+  return 0;
 }
 
 int Resolver::look_up(const char* host, const char* service, const addrinfo* hints,
@@ -62,12 +74,23 @@ int Resolver::look_up(const char* host, const char* service, const addrinfo* hin
   error = script.error;
   if (script.code != 0) return script.code;
 
+  addrinfo asked{};
+  if (hints != nullptr) asked = *hints;
+  asked.ai_flags &= ~AI_ADDRCONFIG;
+  if ((asked.ai_flags & AI_NUMERICHOST) != 0 && host != nullptr && !is_numeric(name))
+    return EAI_NONAME;
+  std::string port;
+  if (const auto it = services_.find(service == nullptr ? "" : service); it != services_.end()) {
+    if (const int refusal = choose(it->second, asked); refusal != 0) return refusal;
+    service = (port = std::to_string(it->second.port)).c_str();
+  }
+
   addrinfo* first = nullptr;
   addrinfo** end = &first;
   int code = EAI_NONAME;
   for (const std::string& address : script.addresses) {
     addrinfo* found = nullptr;
-    code = real().getaddrinfo(address.empty() ? nullptr : address.c_str(), service, hints, &found);
+    code = real().getaddrinfo(address.empty() ? nullptr : address.c_str(), service, &asked, &found);
     if (code != 0 && only_this_address_is_wrong(code)) continue;
     if (code != 0) break;
     for (const addrinfo* node = found; node != nullptr; node = node->ai_next) {

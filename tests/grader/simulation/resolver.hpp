@@ -3,7 +3,9 @@
 #pragma once
 
 #include <netdb.h>
+#include <sys/socket.h>
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -14,7 +16,8 @@
 namespace grader {
 
 /// The names of a scenario. Numeric hosts need no script; every other unscripted name is
-/// EAI_NONAME.
+/// EAI_NONAME. The machine has both families of addresses, whatever the real one has
+/// (AI_ADDRCONFIG).
 class Resolver {
  public:
   /// `name` has these numeric addresses, in this order; the answer comes after `delay` of virtual
@@ -24,6 +27,10 @@ class Resolver {
   /// A lookup of `name` fails with the EAI code `code`, with `error` in errno (its reason for
   /// EAI_SYSTEM, a red herring otherwise).
   void name_fails(const std::string& name, int code, int error = 0);
+
+  /// The service `name` has this port, for sockets of this type only. An unscripted service is
+  /// looked up in the machine's own list (services(5)), which need not be there.
+  void service_is(const std::string& name, std::uint16_t port, int socket_type = SOCK_STREAM);
 
   /// How long a lookup of `host` takes.
   [[nodiscard]] Time delay_of(const std::string& host) const;
@@ -48,7 +55,14 @@ class Resolver {
     int code = 0, error = 0;
     Time delay{};
   };
+  struct Service {
+    std::uint16_t port;
+    int socket_type;
+  };
+  static int choose(const Service& service, addrinfo& asked);
+
   std::map<std::string, Script> names_;
+  std::map<std::string, Service> services_;
   std::set<addrinfo*> lists_;
 };
 

@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "libc/real_libc.hpp"
 #include "simulation/settle.hpp"
@@ -31,6 +32,14 @@ sockaddr_in closed_port(int& keeper) {
   real().bind(keeper, reinterpret_cast<const sockaddr*>(&address), sizeof address);
   address.sin_port = htons(port_of(keeper, false));
   return address;
+}
+
+// The error that the kernel holds for the program; it is clear afterwards.
+int fetch_error(int fd) {
+  int pending = 0;
+  socklen_t length = sizeof pending;
+  real().getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &length);
+  return pending;
 }
 
 }  // namespace
@@ -91,9 +100,7 @@ void SystemCalls::answer_connect(const std::shared_ptr<OpenFile>& file, const Ho
 // afterwards.
 int SystemCalls::finish_connect(int fd, OpenFile& file) {
   file.attempt->error_is_modelled = false;
-  int pending = 0;
-  socklen_t length = sizeof pending;
-  real().getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &length);
+  (void)fetch_error(fd);
   return file.attempt->error;
 }
 
@@ -107,12 +114,20 @@ Answer SystemCalls::connect(int fd, const sockaddr* address, socklen_t length) {
     if (real().connect(fd, address, length) < 0) return failed("connect", fd, call, errno);
     return simulation_.recorder.done(call, 0);
   }
-  if (!to) return failed("connect", fd, call, length < sizeof(sockaddr_in) ? EINVAL : EAFNOSUPPORT);
+  if (!to) {  // as the kernel does: cut off, or of another family
+    const bool is_cut_off =
+        address == nullptr || length < sizeof(sockaddr_in) || address->sa_family == file->family;
+    return failed("connect", fd, call, is_cut_off ? EINVAL : EAFNOSUPPORT);
+  }
   if (to->family != file->family) return failed("connect", fd, call, EAFNOSUPPORT);
   if (file->is_connecting()) return failed("connect", fd, call, EALREADY);
   if (file->connection != nullptr) return failed("connect", fd, call, EISCONN);
-  if (file->attempt && file->attempt->error != 0)
+  if (file->attempt && file->attempt->error != 0) {
+    const bool is_modelled = std::exchange(file->attempt->error_is_modelled, false);
+    const int error = is_modelled ? file->attempt->error : fetch_error(fd);
+    if (error != 0) return failed("connect", fd, call, error);
     return failed("connect", fd, call, EINVAL, "its last connect failed");
+  }
 
   const auto found = simulation_.hosts.find(*to);
   const HostAnswer host = found == simulation_.hosts.end() ? HostAnswer{} : found->second;

@@ -58,6 +58,12 @@ std::uint16_t real_local_port(int fd) {
 
 Address any_address(int family) { return Address::of(family == AF_INET6 ? "::" : "0.0.0.0", 0); }
 
+// getaddrinfo(3): "All the other fields ... must contain either 0 or a null pointer".
+bool has_leftovers(const addrinfo& hints) {
+  return hints.ai_addrlen != 0 || hints.ai_addr != nullptr || hints.ai_canonname != nullptr ||
+         hints.ai_next != nullptr;
+}
+
 }  // namespace
 
 Answer SystemCalls::bind(int fd, const sockaddr* address, socklen_t length) {
@@ -190,6 +196,10 @@ Answer SystemCalls::getaddrinfo(const char* host, const char* service, const add
   const auto call = begin("getaddrinfo", -1, text);
   if (const Time delay = simulation_.resolver.delay_of(name); delay > Time{})
     (void)simulation_.wait({[] { return false; }, simulation_.clock.now() + delay, text, true});
+  if (hints != nullptr && has_leftovers(*hints))
+    simulation_.recorder.hint(
+        "the hints held leftover bytes: all that is not asked for must be zero (getaddrinfo(3)); "
+        "start with addrinfo hints{}");
   int error = 0;
   const int code = simulation_.resolver.look_up(host, service, hints, result, error);
   std::size_t count = 0;

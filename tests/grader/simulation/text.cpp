@@ -67,6 +67,8 @@ std::string address_text(const sockaddr* address, socklen_t length) {
     inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
     return format("[%s]:%u", text, ntohs(v6.sin6_port));
   }
+  if (address != nullptr && address->sa_family == AF_INET6)
+    return format("%u bytes of an IPv6 address", static_cast<unsigned>(length));
   return address == nullptr ? "no address" : format("an address of family %d", address->sa_family);
 }
 
