@@ -230,7 +230,7 @@ TEST(Resolve, ReportsASystemErrorAsErrno) {
 // ---- connect_to
 
 // Rule: the socket is of the address's family, and the address is given whole.
-TEST(ConnectTo, SpeaksIPv6) {
+TEST(ConnectTo, SpeaksIpv6) {
   explain({.rule = "Make each socket with the family of its address, and give connect the length "
                    "of that address.",
            .why = "Many names have IPv6 addresses, and they stand first.",

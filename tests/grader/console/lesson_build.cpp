@@ -38,7 +38,7 @@ std::string shell_quoted(const std::string& text) {
 }
 
 bool is_ninjas_own(const std::string& line) {
-  return line.rfind("ninja: ", 0) == 0 || line.rfind("[", 0) == 0 || line.rfind("FAILED: ", 0) == 0;
+  return line.rfind("ninja: ", 0) == 0 || line.rfind('[', 0) == 0 || line.rfind("FAILED: ", 0) == 0;
 }
 
 // The command line that ninja repeats after FAILED: begins with the compiler.

@@ -11,7 +11,7 @@ struct Allocations {
   std::size_t largest_bytes = 0;  ///< the largest single request
   std::size_t total_bytes = 0;    ///< all requests together, freed or not
   std::size_t count = 0;
-  std::size_t peak_bytes = 0;     ///< the most that was in use at one time, beyond what was before
+  std::size_t peak_bytes = 0;  ///< the most that was in use at one time, beyond what was before
 };
 
 /// The counts so far. Only requests made inside the program (caller_filter.hpp) count.

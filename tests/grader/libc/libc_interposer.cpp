@@ -651,11 +651,11 @@ NOT_HERE(int, execve, (const char* path, char* const* argv, char* const* envp) n
          (path, argv, envp), no_processes)
 NOT_HERE(int, posix_spawn,
          (pid_t * pid, const char* path, const posix_spawn_file_actions_t* actions,
-          const posix_spawnattr_t* attributes, char* const* argv, char* const* envp) noexcept,
+          const posix_spawnattr_t* attributes, char* const* argv, char* const* envp),
          (pid, path, actions, attributes, argv, envp), no_processes)
 NOT_HERE(int, posix_spawnp,
          (pid_t * pid, const char* file, const posix_spawn_file_actions_t* actions,
-          const posix_spawnattr_t* attributes, char* const* argv, char* const* envp) noexcept,
+          const posix_spawnattr_t* attributes, char* const* argv, char* const* envp),
          (pid, file, actions, attributes, argv, envp), no_processes)
 
 // The child of a real vfork would return into a frame that is gone, so it becomes a fork.
@@ -702,8 +702,8 @@ EXPORT long syscall(long number, ...) noexcept {
 // ---- ending the process
 // --------------------------------------------------------------------------------------------
 
-#define ENDS_PROCESS(name, really)                                                         \
-  EXPORT void name(int status) noexcept {                                                  \
+#define ENDS_PROCESS(name, really, specification)                                          \
+  EXPORT void name(int status) specification {                                             \
     if (auto calls = PROGRAM_CALLS()) {                                                    \
       const grader::Outside outside;                                                       \
       SystemCalls(calls.simulation()).ended_process(grader::format(#name "(%d)", status)); \
@@ -711,10 +711,10 @@ EXPORT long syscall(long number, ...) noexcept {
     really(status);                                                                        \
     __builtin_unreachable();                                                               \
   }
-ENDS_PROCESS(exit, real().exit)
-ENDS_PROCESS(_exit, real().exit_now)
-ENDS_PROCESS(_Exit, real().exit_now)
-ENDS_PROCESS(quick_exit, real().exit_now)
+ENDS_PROCESS(exit, real().exit, noexcept)
+ENDS_PROCESS(_exit, real().exit_now, )
+ENDS_PROCESS(_Exit, real().exit_now, noexcept)
+ENDS_PROCESS(quick_exit, real().exit_now, noexcept)
 
 // Sanitizers call this before they report: their symbolizer opens files and starts processes.
 extern "C" __attribute__((visibility("default"))) void __asan_on_error() {

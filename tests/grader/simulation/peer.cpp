@@ -265,7 +265,7 @@ Peer& Peer::reads(std::size_t bytes) {
 // ---- conditions
 // ------------------------------------------------------------------------------------------------
 
-Peer& Peer::receives(std::string data, Time within, Where where) {
+Peer& Peer::receives(const std::string& data, Time within, Where where) {
   auto unmet = [this, data] {
     const std::string came = received_.substr(std::min(expected_, received_.size()), data.size());
     return "to receive " + quoted(data) +

@@ -82,7 +82,7 @@ class Peer {
   /// @name What it waits for
   /// The step is done when it has come; `within` virtual time, else the check fails at `where`.
   /// @{
-  Peer& receives(std::string data, Time within = 1min, Where where = Where::here());
+  Peer& receives(const std::string& data, Time within = 1min, Where where = Where::here());
   Peer& sees_the_end(Time within = 1min, Where where = Where::here());
   /// @}
 

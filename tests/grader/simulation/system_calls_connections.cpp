@@ -145,8 +145,9 @@ Answer SystemCalls::connect(int fd, const sockaddr* address, socklen_t length) {
     file->attempt->error = host.error;
     return failed("connect", fd, call, host.error);
   }
-  simulation_.events.plan(simulation_.clock.now() + host.after,
-                          [this, file, host] { answer_connect(file, host); });
+  simulation_.events.plan(simulation_.clock.now() + host.after, [&it = simulation_, file, host] {
+    SystemCalls(it).answer_connect(file, host);
+  });
   simulation_.progress.useful();
   if (planned) return failed("connect", fd, call, EINTR, "it goes on by itself");
   if (is_nonblocking(fd)) return failed("connect", fd, call, EINPROGRESS);

@@ -192,7 +192,7 @@ Answer SystemCalls::getaddrinfo(const char* host, const char* service, const add
   const std::string name = host == nullptr ? "" : host;
   const std::string text =
       format("getaddrinfo(%s, %s)", host == nullptr ? "-" : quoted(name, 32).c_str(),
-             service == nullptr ? "-" : quoted(service, 16).c_str());
+             service == nullptr ? "-" : quoted(std::string(service), 16).c_str());
   const auto call = begin("getaddrinfo", -1, text);
   if (const Time delay = simulation_.resolver.delay_of(name); delay > Time{})
     (void)simulation_.wait({[] { return false; }, simulation_.clock.now() + delay, text, true});

@@ -211,7 +211,7 @@ Answer SystemCalls::alarm(Time time) {
   const auto call = begin("alarm", -1, format("alarm(%s)", to_text(time).c_str()));
   if (time > Time{})
     simulation_.events.plan(simulation_.clock.now() + time,
-                            [this] { simulation_.deliver_signal(SIGALRM); });
+                            [&it = simulation_] { it.deliver_signal(SIGALRM); });
   return simulation_.recorder.done(call, 0);
 }
 

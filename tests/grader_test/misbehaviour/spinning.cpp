@@ -1,0 +1,192 @@
+// Programs that make calls, or compute, without coming to an end.
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <new>
+#include <string>
+#include <thread>
+
+#include "misbehaviour.hpp"
+
+using namespace std::chrono_literals;
+
+// Gives: stuck, busy loop
+// Says: busy loop at 0 s: recv(3, 1, MSG_DONTWAIT) again and again
+MISBEHAVIOUR(BusyLoop, WithDontWait) {
+  char byte = 0;
+  while (::recv(world.fd, &byte, 1, MSG_DONTWAIT) < 0) {
+  }
+}
+
+// Gives: stuck, busy loop
+// Says: busy loop at 0 s: read(4, 1) again and again
+MISBEHAVIOUR(BusyLoop, OnANonBlockingPipe) {
+  int ends[2];
+  (void)!::pipe2(ends, O_NONBLOCK);
+  char byte = 0;
+  while (::read(ends[0], &byte, 1) < 0) {
+  }
+}
+
+// Gives: stuck, busy loop
+// Says: busy loop at 0 s: select(4, read {3}, 0 s) again and again
+MISBEHAVIOUR(BusyLoop, WithASelectThatNeverWaits) {
+  for (;;) {
+    fd_set read;
+    FD_ZERO(&read);
+    FD_SET(world.fd, &read);
+    timeval zero{};
+    if (::select(world.fd + 1, &read, nullptr, nullptr, &zero) > 0) return;
+  }
+}
+
+// Gives: stuck, busy loop
+// Says: busy loop at 2.3 s: select(4, read {3}, no timeout) again and again
+MISBEHAVIOUR(BusyLoop, WithInputThatIsNeverRead) {
+  world.alice.at(2300ms).sends("x");
+  for (;;) {
+    fd_set read;
+    FD_ZERO(&read);
+    FD_SET(world.fd, &read);
+    ::select(world.fd + 1, &read, nullptr, nullptr, nullptr);
+  }
+}
+
+// Gives: stuck, busy loop
+// Says: busy loop at 0 s: poll({3:out}, no timeout) again and again
+MISBEHAVIOUR(BusyLoop, WithAnInterestInWriting) {
+  for (;;) {
+    pollfd entry{world.fd, POLLOUT, 0};
+    ::poll(&entry, 1, -1);
+  }
+}
+
+// Gives: stuck, busy loop
+// Says: busy loop at 1.2 s: recv(3, 16) again and again
+MISBEHAVIOUR(BusyLoop, AtTheEndOfTheStream) {
+  world.alice.at(1200ms).closes();
+  char buffer[16];
+  while (::recv(world.fd, buffer, sizeof buffer, 0) >= 0) {
+  }
+}
+
+// Gives: stuck, busy loop
+// Says: busy loop at 0 s: select(4, read {3}, no timeout) again and again
+MISBEHAVIOUR(BusyLoop, WithASelectThatIsAlwaysInterrupted) {
+  world.scenario.faults().fail("select", EINTR, 1'000'000);
+  fd_set read;
+  do {
+    FD_ZERO(&read);
+    FD_SET(world.fd, &read);
+  } while (::select(world.fd + 1, &read, nullptr, nullptr, nullptr) < 0 && errno == EINTR);
+}
+
+// Gives: stuck, busy loop
+// Says: accept(4) again and again
+MISBEHAVIOUR(BusyLoop, WithAnAcceptThatFailsForEver) {
+  world.scenario.faults().fail("accept", EMFILE, 1'000'000);
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  ::listen(listener, 5);
+  while (::accept(listener, nullptr, nullptr) < 0) {
+  }
+}
+
+// Gives: stuck, busy loop
+// Says: the program reads the clock again and again without waiting for anything
+MISBEHAVIOUR(BusyLoop, OnTheClock) {
+  const auto until = std::chrono::steady_clock::now() + 1s;
+  while (std::chrono::steady_clock::now() < until) {
+  }
+}
+
+// Gives: stuck, busy loop
+// Says: again and again
+MISBEHAVIOUR(BusyLoop, WithSleepsOfNoTime) {
+  char byte = 0;
+  while (::recv(world.fd, &byte, 1, MSG_DONTWAIT) < 0) std::this_thread::sleep_for(0s);
+}
+
+// Gives: stuck, CPU loop
+// Says: the program computed for 2 s of processor time without coming to an end
+MISBEHAVIOUR(CpuLoop, InAnEmptyLoop) {
+  for (volatile int i = 0;; i = i ^ 1) {
+  }
+}
+
+// Gives: stuck, CPU loop
+// Says: the program computed for 2 s of processor time without coming to an end
+MISBEHAVIOUR(CpuLoop, IgnoringTheLimitsSignal) {
+  ::signal(SIGXCPU, SIG_IGN);
+  for (;;) ::sched_yield();
+}
+
+// Gives: stuck, flood
+// Says: the program printed more than 1 MiB
+MISBEHAVIOUR(Flood, OfPrintf) {
+  for (;;) std::puts("hello hello hello hello hello hello");
+}
+
+// Gives: stuck, flood
+// Says: the program printed more than 1 MiB
+MISBEHAVIOUR(Flood, OfCout) {
+  for (;;) std::cout << "hello hello hello hello hello hello" << std::endl;
+}
+
+// Gives: stuck, flood
+// Says: the program sent alice more than 64 MiB
+MISBEHAVIOUR(Flood, OfBytesSent) {
+  const std::string data(60'000, 'x');
+  while (::send(world.fd, data.data(), data.size(), MSG_NOSIGNAL) > 0) {
+  }
+}
+
+// Gives: stuck, flood
+// Says: calls in one check
+MISBEHAVIOUR(Flood, OfSmallSends) {
+  while (::send(world.fd, "x", 1, MSG_NOSIGNAL) > 0) {
+  }
+}
+
+// Gives: stuck, flood
+// Says: calls in one check
+MISBEHAVIOUR(Flood, OfShortSleeps) {
+  char byte = 0;
+  while (::recv(world.fd, &byte, 1, MSG_DONTWAIT) < 0) ::usleep(1000);
+}
+
+// Gives: stuck, busy loop
+// Says: socket(AF_INET, SOCK_STREAM, 0) again and again
+MISBEHAVIOUR(Flood, OfDescriptors) {
+  for (;;) (void)::socket(AF_INET, SOCK_STREAM, 0);
+}
+
+// Gives: failing, none
+// Says: the program threw an exception that nobody expected: std::bad_alloc
+// Sanitized: skipped
+MISBEHAVIOUR(Flood, OfMemoryByNew) {
+  for (;;) {
+    char* block = new char[16 << 20];
+    for (int i = 0; i < 16 << 20; i += 4096) block[i] = 1;
+  }
+}
+
+// Gives: stuck, crash
+// Says: the program was killed by SIGSEGV
+// Sanitized: skipped
+MISBEHAVIOUR(Flood, OfMemoryByMallocUnchecked) {
+  for (;;) {
+    char* block = static_cast<char*>(std::malloc(16 << 20));
+    for (int i = 0; i < 16 << 20; i += 4096) block[i] = 1;
+  }
+}
