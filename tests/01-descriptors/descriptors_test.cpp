@@ -61,7 +61,7 @@ std::string receive_text(int fd, std::size_t max) {
 
 // Rule: who owns a descriptor closes it when the owner's scope ends, however it ends.
 TEST(Fd, ClosesItsDescriptorWhenDestroyed) {
-  explain({.rule = "An Fd closes its descriptor when its scope ends, by an exception too.",
+  explain({.rule = "An Fd closes its descriptor when its scope ends, even by an exception.",
            .why = "A server that forgets one number per client ends with EMFILE.",
            .read = "The rule"});
   Scenario scenario;
@@ -130,10 +130,9 @@ TEST(Fd, ReleaseGivesUpWithoutClosing) {
   else if (!is_open(fd))
     fail(format("release() closed descriptor %d. Leave that to the caller, who owns it now.", fd));
   else
-    expect_equal(owner.get(), -1,
-                 format("release() handed descriptor %d out and goes on owning it. Forget the "
-                        "number.",
-                        fd));
+    expect_that(owner.get() == -1, format("release() handed descriptor %d out, and get() still "
+                                          "says %d: now it has two owners. Forget the number.",
+                                          fd, owner.get()));
 }
 
 // Rule: an owner that takes another descriptor has to close the one it has.
@@ -161,7 +160,8 @@ TEST(Fd, ResetClosesTheOldDescriptor) {
         format("reset(%d) left descriptor %d open, and no Fd knows its number any more. Close the "
                "old one.",
                new_fd, old_fd));
-  else if (expect_equal(replaced.get(), new_fd, "reset() does not own what it was given."))
+  else if (expect_equal(replaced.get(), new_fd,
+                        "After reset(), get() does not say what was given."))
     expect_that(!is_open(last_fd), format("reset() left descriptor %d open. Close it.", last_fd));
 }
 
@@ -203,14 +203,13 @@ TEST(Fd, MoveConstructionEmptiesTheOther) {
 
   if (!is_open(fd))
     fail(format("The move closed descriptor %d. Hand the number over, and close nothing.", fd));
-  else if (expect_equal(to->get(), fd, "The new Fd does not own what was moved into it."))
-    expect_equal(
-        from.get(), -1,
-        format(from.get() == fd ? "After the move two Fds own descriptor %d, and both will "
-                                  "close it. Make the other forget the number."
-                                : "The Fd moved from owns descriptor %d, which it was "
-                                  "never given. Only -1 means nothing.",
-               from.get()));
+  else if (expect_equal(to->get(), fd, "get() of the new Fd does not say what was moved into it."))
+    expect_that(from.get() == -1,
+                format(from.get() == fd ? "After the move two Fds own descriptor %d, and both will "
+                                          "close it. Make the other forget the number."
+                                        : "The Fd moved from owns descriptor %d, which it was "
+                                          "never given. Only -1 means nothing.",
+                       from.get()));
 }
 
 // Rule: move assignment ends one duty and takes another over.
@@ -240,12 +239,10 @@ TEST(Fd, MoveAssignmentClosesTheOldDescriptor) {
   else if (is_open(old_fd))
     fail(format("Move assignment overwrote descriptor %d without closing it. Close the old one.",
                 old_fd));
-  else if (expect_equal(left.get(), new_fd, "The left side does not own what was moved into it."))
-    expect_equal(
-        right.get(), -1,
-        format("After the move two Fds own descriptor %d, and both will close it. Make the "
-               "right side forget the number.",
-               new_fd));
+  else if (expect_equal(left.get(), new_fd, "get() does not say what was moved into the Fd."))
+    expect_that(right.get() == -1, format("After the move two Fds own descriptor %d, and both will "
+                                          "close it. Make the right side forget the number.",
+                                          new_fd));
 }
 
 // Rule: giver and taker can be one and the same object.
@@ -272,8 +269,9 @@ TEST(Fd, ChangesNothingWhenGivenItsOwnDescriptor) {
         format("The Fd of descriptor %d was moved into itself, and closed it. Find an order of "
                "steps in which giver and taker may be the same Fd.",
                moved_fd));
-  else if (expect_equal(owner.get(), fd, "reset() to its own descriptor left the Fd without it."))
-    expect_equal(moved.get(), moved_fd, "Moved into itself, the Fd lost its descriptor.");
+  else if (expect_equal(owner.get(), fd, "reset() to its own descriptor changed what get() says."))
+    expect_equal(moved.get(), moved_fd,
+                 "Moved into itself, the Fd lost its descriptor: see get().");
 }
 
 // Rule: there is nothing to close when nothing is owned.
@@ -473,32 +471,43 @@ TEST(ConnectedPair, OpensTwoDescriptorsOrNone) {
            .read = "Your task"});
   Scenario scenario;
   scenario.allow_open_descriptors();
+  scenario.allow_bad_closes();
+  const auto throws = [] {
+    try {
+      (void)course::connected_pair();
+      return false;
+    } catch (const std::exception&) {
+      return true;
+    }
+  };
+
   const int before = open_count();
   {
     const auto pair = scenario.run([] { return course::connected_pair(); });
     if (const int opened = open_count() - before; opened != 2)
       return fail(
-          format("connected_pair() opened %d descriptors, and only two have an owner. "
-                 "Close what you do not return.",
+          format("connected_pair() opened %d descriptors, and only two have an owner. Close what "
+                 "you do not return.",
                  opened));
   }
-  scenario.faults().fail("socketpair", EMFILE);
-  scenario.faults().fail("fcntl", ENOMEM, 1, 1);  // a second step for the second socket, if any
 
-  for (const char* call : {"socketpair", "fcntl"}) {
-    const int open = open_count();
-    const bool has_thrown = scenario.run([] {
-      try {
-        (void)course::connected_pair();
-        return false;
-      } catch (const std::exception&) {
-        return true;
-      }
-    });
-    if (const int left = open_count() - open; has_thrown && left != 0)
+  const std::size_t closes_before = scenario.calls("close").size();
+  scenario.faults().fail("socketpair", EMFILE);
+  (void)scenario.run(throws);
+  const auto closes = scenario.calls("close");
+  for (std::size_t i = closes_before; i < closes.size(); ++i)
+    if (closes[i].fd >= 0)
       return fail(
-          format("%s failed, and %d descriptors that connected_pair() had opened stayed "
-                 "open. Give them owners before anything can throw.",
-                 call, left));
-  }
+          format("socketpair failed, and descriptor %d was closed, which connected_pair() had not "
+                 "opened. The two numbers mean nothing until the call has worked.",
+                 closes[i].fd));
+
+  const int open = open_count();
+  scenario.faults().fail("fcntl", ENOMEM, 1, 1);  // a second step for the second socket, if any
+  const bool has_thrown = scenario.run(throws);
+  if (const int left = open_count() - open; has_thrown && left > 0)
+    fail(
+        format("fcntl failed, and %d descriptors that connected_pair() had opened stayed open. "
+               "Give them owners before anything can throw.",
+               left));
 }

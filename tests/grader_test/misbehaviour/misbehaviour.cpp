@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <sstream>
 #include <string>
 
 using namespace grader;
@@ -10,8 +12,21 @@ using namespace grader;
 LESSON("grader-test");
 
 namespace grader_test {
+namespace {
+
+// GRADER_TEST_SKIP holds the names of those that judge.py must not let run in this build.
+bool is_skipped(const testing::TestInfo& check) {
+  const char* names = std::getenv("GRADER_TEST_SKIP");
+  std::istringstream words(names == nullptr ? "" : names);
+  for (std::string word; words >> word;)
+    if (word == std::string(check.test_suite_name()) + "." + check.name()) return true;
+  return false;
+}
+
+}  // namespace
 
 void misbehave(void (*program)(const World&)) {
+  if (is_skipped(*testing::UnitTest::GetInstance()->current_test_info())) GTEST_SKIP();
   Scenario scenario;
   Peer& alice = scenario.peer("alice");
   const World world{scenario, alice, alice.connected()};
