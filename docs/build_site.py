@@ -89,7 +89,8 @@ def run(command, source, repository_url):
             check=False,
         )
     except OSError as error:
-        raise Failure(f"cannot run {command[0]}: {error.strerror}") from error
+        hint = "on Debian and Ubuntu: apt-get install doxygen"
+        raise Failure(f"cannot run {command[0]}: {error.strerror}; {hint}") from error
     except subprocess.TimeoutExpired as error:
         raise Failure(f"{command[0]} took more than {TIME_LIMIT_SECONDS} s") from error
     if done.returncode != 0:

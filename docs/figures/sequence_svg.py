@@ -265,6 +265,8 @@ class Arrow:
         self.color = "stuck" if is_reset else "peer" if to_program else "program"
 
 
+HARMLESS = ("none", "passed")  # verdicts that are not worth a line
+
 SIGNS = re.compile(r" \((FIN|RST)\)$")
 
 
@@ -272,8 +274,10 @@ def arrow_of(entry):
     """What crosses the network when this happens, as far as the recording says."""
     if entry.side == "peer":
         sign = SIGNS.search(entry.call)
-        if sign:
-            return Arrow(True, sign.group(1), sign.group(1) == "RST")
+        if sign:  # what a peer sees was sent by the program
+            return Arrow(not entry.function.startswith("sees"), sign.group(1), sign.group(1) == "RST")
+        if entry.function in ("accepts", "refuses"):
+            return Arrow(True, "", entry.function == "refuses")
         if entry.function == "sends" and entry.bytes > 0:
             return Arrow(True, bytes_text(entry.bytes))
         return Arrow(True, "") if entry.function == "connects" else None
@@ -283,8 +287,6 @@ def arrow_of(entry):
         )
         if writes and entry.bytes > 0:
             return Arrow(False, bytes_text(entry.bytes))
-        if entry.function == "shutdown" and entry.result == "0" and "SHUT_RD)" not in entry.call:
-            return Arrow(False, "FIN")
         if entry.function == "connect":
             return Arrow(False, "")
     return None
@@ -508,8 +510,8 @@ def draw(recording):
     if not rows:
         raise BadRecording("nothing was recorded")
     bottom = place(rows)
-    verdict = str(recording.get("verdict") or "passed")
-    height = bottom + (12 if verdict == "passed" else 34)
+    verdict = str(recording.get("verdict") or "none")
+    height = bottom + (12 if verdict in HARMLESS else 34)
     line_end = bottom - 4
 
     drawn = [
@@ -527,7 +529,7 @@ def draw(recording):
     drawn += draw_waits(rows, line_end)
     for row in rows:
         drawn += draw_row(row)
-    if verdict != "passed":
+    if verdict not in HARMLESS:
         drawn.append(text(CALL_LEFT, bottom + 12, f"Verdict: {verdict}", "stuck"))
     drawn.append("</svg>")
     return "\n".join(drawn) + "\n"

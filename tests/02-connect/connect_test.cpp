@@ -65,7 +65,8 @@ auto connecting(Scenario& scenario, const char* host) {
 
 std::string told(const Outcome<std::vector<course::Endpoint>>& outcome) {
   if (!outcome.value) return format("resolve threw \"%s\"", outcome.what.c_str());
-  return format("resolve returned %zu addresses", outcome.value->size());
+  const std::size_t count = outcome.value->size();
+  return format("resolve returned %zu address%s", count, count == 1 ? "" : "es");
 }
 
 std::string told(const Outcome<course::Fd>& outcome) {
@@ -127,7 +128,9 @@ TEST(Resolve, ListsEachAddressOnceInOrder) {
   const auto outcome = resolving(scenario, "www.example");
 
   if (!outcome.value)
-    return fail(told(outcome) + ", but the name has three addresses and the service is a port.");
+    return fail("The name has 3 addresses, but " + told(outcome) +
+                ". Perhaps your hints held leftover bytes, or asked for too much. Start with "
+                "addrinfo hints{};");
   std::vector<std::string> got;
   for (const course::Endpoint& address : *outcome.value) got.push_back(address.to_string());
   const std::vector<std::string> wanted = {"[2001:db8::7]:7967", "192.0.2.20:7967",
@@ -453,7 +456,7 @@ TEST(Interrupted, WaitsForTheSameConnection) {
 
   if (!expect_connected(scenario, outcome, host, told_of_interruption(scenario, outcome))) return;
   expect_equal(scenario.took(), 75300ms,
-               "connect was interrupted at 1.3 s but continues: it had its answer at 75.3 s. You "
+               "connect was interrupted at 1.3 s but continues: its answer was due at 75.3 s. You "
                "began a second connection. Wait for the first instead.");
 }
 

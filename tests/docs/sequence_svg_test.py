@@ -195,6 +195,7 @@ class WhatIsDrawn(unittest.TestCase):
             deed(0, "alice finishes sending (FIN)", "finishes"),
             deed(0, "alice resets (RST)", "resets"),
             call(0, 0, "shutdown(3, SHUT_WR)", "0"),
+            deed(0, "alice sees the end (FIN)", "sees the end"),
             call(0, 0, "shutdown(3, SHUT_RD)", "0"),
         )
         self.assertEqual(arrows(svg), ["peer", "stuck", "program"])

@@ -261,7 +261,10 @@ EXPORT int setsockopt(int fd, int level, int option, const void* value, socklen_
   if (auto calls = PROGRAM_CALLS())
     return static_cast<int>(calls.answer(
         [&](SystemCalls c) { return c.setsockopt(fd, level, option, value, length); }));
-  return real().setsockopt(fd, level, option, value, length);
+  const int result = real().setsockopt(fd, level, option, value, length);
+  if (auto* simulation = ledger_only(__builtin_return_address(0)); simulation && result == 0)
+    simulation->note_option(fd, level, option, value, length);
+  return result;
 }
 EXPORT int getsockopt(int fd, int level, int option, void* value, socklen_t* length) noexcept {
   if (auto calls = PROGRAM_CALLS())

@@ -38,6 +38,7 @@ struct OpenFile {
   bool listening = false;
   unsigned backlog = 0;             ///< as given to listen(2)
   bool spurious_readiness = false;  ///< fault: the next look says readable though nothing is there
+  std::optional<Time> receive_timeout, send_timeout;  ///< SO_RCVTIMEO, SO_SNDTIMEO; none: for ever
 
   /// connect(2) has begun and not been answered yet.
   [[nodiscard]] bool is_connecting() const { return attempt && !attempt->answered; }

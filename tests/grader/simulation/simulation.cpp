@@ -1,10 +1,13 @@
 #include "simulation/simulation.hpp"
 
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 #include "libc/caller_filter.hpp"
@@ -73,6 +76,18 @@ int Simulation::close_by_check(int fd) {
     settle(*connection);
   }
   return result;
+}
+
+void Simulation::note_option(int fd, int level, int option, const void* value,
+                             socklen_t length) const {
+  OpenFile* file = descriptors.file(fd);
+  const bool is_timeout = level == SOL_SOCKET && (option == SO_RCVTIMEO || option == SO_SNDTIMEO);
+  if (file == nullptr || !is_timeout || length < sizeof(timeval)) return;
+  timeval time{};
+  std::memcpy(&time, value, sizeof time);
+  const Time whole = std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+  auto& timeout = option == SO_RCVTIMEO ? file->receive_timeout : file->send_timeout;
+  timeout = whole == Time{} ? std::nullopt : std::optional(std::max(whole, Time{}));
 }
 
 // ---- time

@@ -106,6 +106,10 @@ class Simulation {
   /// close(2) by the check's own code between two runs of the program; the ledger follows.
   int close_by_check(int fd);
 
+  /// A socket option of the program's was set: notes SO_RCVTIMEO and SO_SNDTIMEO, which the kernel
+  /// would round up to its own ticks.
+  void note_option(int fd, int level, int option, const void* value, socklen_t length) const;
+
   /// A descriptor of the grader's own, moved out of the program's way (700 and above),
   /// close-on-exec.
   static int out_of_the_way(int fd);

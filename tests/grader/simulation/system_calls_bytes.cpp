@@ -63,11 +63,9 @@ bool SystemCalls::is_nonblocking(int fd, int flags) const {
 }
 
 std::optional<Time> SystemCalls::timeout_option(int fd, int option) const {
-  timeval time{};
-  socklen_t length = sizeof time;
-  if (real().getsockopt(fd, SOL_SOCKET, option, &time, &length) != 0) return std::nullopt;
-  const Time timeout = std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
-  return timeout == Time{} ? std::nullopt : std::optional(timeout);
+  const OpenFile* file = simulation_.descriptors.file(fd);
+  if (file == nullptr) return std::nullopt;
+  return option == SO_RCVTIMEO ? file->receive_timeout : file->send_timeout;
 }
 
 bool SystemCalls::is_ready(int fd, short events) const {
@@ -104,6 +102,8 @@ Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int f
                                      std::to_string(got) + " " + text_of(message, got, 24));
   };
   for (;;) {
+    // An error stays pending for the next call when this one has got something (MSG_WAITALL).
+    if (got > 0 && (poll_now(fd, 0) & POLLERR) != 0 && bytes_to_read(fd) == 0) return gave();
     auto parts = part_of(message, got, limit - got);
     ssize_t result = -1;
     int error = EAGAIN;

@@ -203,6 +203,8 @@ Answer SystemCalls::accept(const char* function, int fd, sockaddr* address, sock
   file->kind = OpenFile::Kind::stream_socket;
   file->family = listener->family;
   file->bound = listener->bound;
+  file->receive_timeout = listener->receive_timeout;
+  file->send_timeout = listener->send_timeout;
   std::string shown = std::to_string(accepted);
   if (peer != nullptr) {
     Address other_end = peer->address();

@@ -224,6 +224,7 @@ Answer SystemCalls::shutdown(int fd, int how) {
                      : how == SHUT_RDWR ? "SHUT_RDWR"
                                         : "?";
   const auto call = begin("shutdown", fd, format("shutdown(%d, %s)", fd, name));
+  simulation_.run_due();
   if (auto failure = planned_failure("shutdown", "shutdown", fd, call)) return *failure;
   if (real().shutdown(fd, how) < 0) return failed("shutdown", fd, call, errno);
   OpenFile* file = simulation_.descriptors.file(fd);

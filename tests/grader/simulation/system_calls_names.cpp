@@ -158,6 +158,7 @@ Answer SystemCalls::setsockopt(int fd, int level, int option, const void* value,
   if (!(pretends_ipv6 && level == IPPROTO_IPV6) &&
       real().setsockopt(fd, level, option, value, length) < 0)
     return failed("setsockopt", fd, call, errno);
+  simulation_.note_option(fd, level, option, value, length);
   return simulation_.recorder.done(call, 0);
 }
 
