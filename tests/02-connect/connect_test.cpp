@@ -4,15 +4,12 @@
 #include <netdb.h>
 #include <signal.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <optional>
 #include <system_error>
-#include <type_traits>
 
 #include "given/resolver_error.hpp"
+#include "outcome.hpp"
 #include "scenario/check.hpp"
-#include "simulation/text.hpp"
 
 using namespace grader;
 
@@ -33,28 +30,6 @@ class TolerantScenario : public Scenario {
   }
 };
 
-// What came of a run: a value, or what was thrown.
-template <class Value>
-struct Outcome {
-  std::optional<Value> value;
-  std::optional<std::error_code> code;  // of a std::system_error
-  std::string what;
-};
-
-template <class Program>
-auto outcome_of(Scenario& scenario, Program program) {
-  Outcome<std::invoke_result_t<Program>> outcome;
-  try {
-    outcome.value = scenario.run(program);
-  } catch (const std::system_error& error) {
-    outcome.code = error.code();
-    outcome.what = error.what();
-  } catch (const std::exception& error) {
-    outcome.what = error.what();
-  }
-  return outcome;
-}
-
 auto resolving(Scenario& scenario, const char* host, const char* of_service = service) {
   return outcome_of(scenario, [=] { return course::resolve(host, of_service); });
 }
@@ -63,52 +38,14 @@ auto connecting(Scenario& scenario, const char* host) {
   return outcome_of(scenario, [=] { return course::connect_to(host, service); });
 }
 
-std::string told(const Outcome<std::vector<course::Endpoint>>& outcome) {
-  if (!outcome.value) return format("resolve threw \"%s\"", outcome.what.c_str());
-  const std::size_t count = outcome.value->size();
-  return format("resolve returned %zu address%s", count, count == 1 ? "" : "es");
-}
-
-std::string told(const Outcome<course::Fd>& outcome) {
-  if (!outcome.value) return format("connect_to threw \"%s\"", outcome.what.c_str());
-  if (outcome.value->get() < 0) return "connect_to returned an Fd that owns nothing";
-  return format("connect_to returned descriptor %d", outcome.value->get());
-}
-
-bool says(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-bool is_open(const Scenario& scenario, const Outcome<course::Fd>& outcome) {
-  const auto open = scenario.open_descriptors();
-  return outcome.value && std::count(open.begin(), open.end(), outcome.value->get()) == 1;
-}
-
-// connect_to returned an open descriptor, and `host` was connected; `sentence` if not.
-bool expect_connected(const Scenario& scenario, const Outcome<course::Fd>& outcome,
-                      const Peer& host, const std::string& sentence, Where where = Where::here()) {
-  const bool is_dead = outcome.value && host.is_connected() && !is_open(scenario, outcome);
-  return expect_that(
-      is_open(scenario, outcome) && host.is_connected(),
-      is_dead ? told(outcome) + ", but that is closed already. Who owned it?" : sentence, where);
-}
-
-bool has_failed_with(const Scenario& scenario, const char* function, int error) {
-  const auto calls = scenario.calls(function);
-  return std::any_of(calls.begin(), calls.end(),
-                     [error](const Call& call) { return call.error == error; });
-}
-
-// An interrupted attempt that should have come to its end: what the program made of it.
+// What the program made of an interrupted attempt that should have gone on.
 std::string told_of_interruption(const Scenario& scenario, const Outcome<course::Fd>& outcome) {
+  std::string text = "connect was interrupted at 1.3 s but continues, and " + told(outcome);
   if (has_failed_with(scenario, "connect", EALREADY))
-    return "connect was interrupted at 1.3 s but continues; you called it again, and it said "
-           "EALREADY. Wait until the socket is writable, then read SO_ERROR.";
-  if (outcome.value)
-    return told(outcome) + " at " + shown(scenario.now()) +
-           ", before the host had answered. Wait until the socket is writable, then read SO_ERROR.";
-  return "connect was interrupted at 1.3 s but continues, and " + told(outcome) +
-         ". Wait until the socket is writable, then read SO_ERROR.";
+    text = "connect was interrupted at 1.3 s but continues; you called it again: EALREADY";
+  else if (outcome.value)
+    text = told(outcome) + " at " + shown(scenario.now()) + ", before the host had answered";
+  return text + ". Wait until the socket is writable, then read SO_ERROR.";
 }
 
 }  // namespace
@@ -118,8 +55,7 @@ std::string told_of_interruption(const Scenario& scenario, const Outcome<course:
 // Rule: a name is a list of addresses; the order is getaddrinfo's, and each counts once.
 TEST(Resolve, ListsEachAddressOnceInOrder) {
   explain({.rule = "List every address of the name once, in getaddrinfo's order.",
-           .why = "An address that is missing is never tried, one that is there twice costs its "
-                  "wait twice, and the order puts the likely ones first.",
+           .why = "A missing address is never tried; a double one costs its wait twice.",
            .read = "A name is a list"});
   TolerantScenario scenario;
   scenario.names().name_has(
@@ -135,20 +71,19 @@ TEST(Resolve, ListsEachAddressOnceInOrder) {
   for (const course::Endpoint& address : *outcome.value) got.push_back(address.to_string());
   const std::vector<std::string> wanted = {"[2001:db8::7]:7967", "192.0.2.20:7967",
                                            "192.0.2.10:7967"};
-  const std::string numbers =
-      format("resolve listed %zu addresses, but the name has 3", got.size());
+  const std::string count = format("The name has 3 addresses, but resolve listed %zu", got.size());
   expect_equal(got, wanted,
-               got.size() > 3   ? numbers + ": some came twice. Add only what is not there yet."
-               : got.size() < 3 ? numbers + ". Walk the whole list, whatever the family."
+               got.size() > 3   ? count + ": some came twice. Add only what is not there yet."
+               : got.size() < 3 ? count + ". Walk the whole list, whatever the family."
                                 : "resolve did not give what getaddrinfo gave. Keep its order.");
 }
 
 // Rule: without a socket type getaddrinfo answers for datagrams too.
 TEST(Resolve, AsksForAStream) {
-  explain({.rule = "Ask getaddrinfo for SOCK_STREAM.",
-           .why = "Without it every address comes once for each socket type, and with a service "
-                  "that no stream can reach.",
-           .read = "A name is a list"});
+  explain(
+      {.rule = "Ask getaddrinfo for SOCK_STREAM.",
+       .why = "Without it every address comes once for each socket type, useless ones among them.",
+       .read = "A name is a list"});
   TolerantScenario scenario;
   scenario.names().service_is("tftp", 69, SOCK_DGRAM);
 
@@ -169,43 +104,42 @@ TEST(Resolve, FindsThePortOfTheService) {
   const auto number = resolving(scenario, "192.0.2.10", "8080");
   const auto name = resolving(scenario, "192.0.2.10", "http");
 
-  if (!number.value || number.value->empty()) return fail(told(number) + " for port 8080.");
-  const int got = number.value->front().port();
+  const int got = number.value && !number.value->empty() ? number.value->front().port() : -1;
   if (!expect_equal(got, 8080,
-                    got == 36895
-                        ? "You asked for port 36895: that is 8080 with its bytes swapped. "
-                          "getaddrinfo has swapped them already; otherwise use htons once."
-                        : format("The address has port %d. Give getaddrinfo the service.", got)))
+                    got < 0 ? told(number) + " for port 8080."
+                    : got == 36895
+                        ? "You asked for port 36895: that is 8080 with its bytes swapped. What "
+                          "getaddrinfo gives is ready for use; otherwise use htons once."
+                        : "The service says the port: give it to getaddrinfo."))
     return;
-  if (!name.value || name.value->empty())
-    return fail("The service http is port 80, but " + told(name) +
-                ". A service may be a name: leave it to getaddrinfo.");
-  expect_equal(name.value->front().port(), 80, "The service http is port 80.");
+  const bool is_80 = name.value && !name.value->empty() && name.value->front().port() == 80;
+  expect_that(is_80, "The service http is port 80, but " + told(name) +
+                         ". A service may be a name: leave it to getaddrinfo.");
 }
 
 // Rule: getaddrinfo returns its error; errno belongs to others.
 TEST(Resolve, ReportsWhatTheResolverSaid) {
-  explain({.rule = "Throw std::system_error with the code that getaddrinfo returned, in "
-                   "resolver_category(), and name the host.",
-           .why = "errno then holds whatever an earlier call left there, and a wrong reason sends "
-                  "people looking in the wrong place.",
+  explain({.rule = "Throw what getaddrinfo returned, with resolver_category(), and name the host.",
+           .why = "errno holds whatever an earlier call left there, and a wrong reason misleads.",
            .read = "Its errors are its own"});
   TolerantScenario scenario;
-  scenario.names().name_fails("www.example", EAI_FAIL, ENOENT);  // ENOENT: what errno happens to be
+  scenario.names().name_fails("www.example", EAI_AGAIN, ENOENT);  // ENOENT was in errno before
 
   const auto outcome = resolving(scenario, "www.example");
+  const auto connection = connecting(scenario, "www.example");
 
+  const std::error_code said(EAI_AGAIN, course::resolver_category());
   if (outcome.value)
     return fail(told(outcome) + ", but getaddrinfo had failed. Throw std::system_error.");
-  const std::string said = "getaddrinfo said \"Non-recoverable failure in name resolution\", but " +
-                           told(outcome) + ". ";
-  if (!outcome.code) return fail(said + "Throw std::system_error, which carries the code.");
-  if (!expect_that(*outcome.code == std::error_code(EAI_FAIL, course::resolver_category()),
-                   said + "getaddrinfo returns its own codes: use that value with "
-                          "resolver_category(), not errno."))
+  if (!expect_that(outcome.code == said,
+                   "getaddrinfo said \"Temporary failure in name resolution\", but " +
+                       told(outcome) + ". getaddrinfo returns its own codes: throw " +
+                       "std::system_error with that value and resolver_category(), not errno."))
     return;
   expect_that(says(outcome.what, "www.example"),
               told(outcome) + ", which does not say which host was looked up. Name it.");
+  expect_that(connection.code == said,
+              told(connection) + ", but getaddrinfo had said why. Let that through.");
 }
 
 // Rule: EAI_SYSTEM is the exception: it says that errno has the reason.
@@ -219,23 +153,18 @@ TEST(Resolve, ReportsASystemErrorAsErrno) {
 
   const auto outcome = resolving(scenario, "www.example");
 
-  const bool is_errno = outcome.code && *outcome.code == std::errc::too_many_files_open;
-  const bool is_stale = outcome.code && *outcome.code == std::errc::io_error;
-  expect_that(is_errno, is_stale
-                            ? told(outcome) +
-                                  ", but errno was EMFILE when getaddrinfo returned. A later "
-                                  "call changed errno. Save it straight after the failure."
-                            : "getaddrinfo said EAI_SYSTEM, which means: look at errno. It was "
-                              "EMFILE (Too many open files), but " +
-                                  told(outcome) + ".");
+  const bool is_stale = outcome.code == std::errc::io_error;
+  expect_that(outcome.code == std::errc::too_many_files_open,
+              "getaddrinfo said EAI_SYSTEM, which means: look at errno. It was EMFILE, but " +
+                  told(outcome) +
+                  (is_stale ? ". A later call changed errno. Save it first." : "."));
 }
 
 // ---- connect_to
 
 // Rule: the socket is of the address's family, and the address is given whole.
 TEST(ConnectTo, SpeaksIpv6) {
-  explain({.rule = "Make each socket with the family of its address, and give connect the length "
-                   "of that address.",
+  explain({.rule = "Make each socket of its address's family, and give connect the whole address.",
            .why = "Many names have IPv6 addresses, and they stand first.",
            .read = "An address answers, refuses, or is silent"});
   TolerantScenario scenario;
@@ -244,25 +173,24 @@ TEST(ConnectTo, SpeaksIpv6) {
 
   const auto outcome = connecting(scenario, "www.example");
 
-  std::string sentence =
-      "The name has one address, an IPv6 one, which accepts, but " + told(outcome) + ".";
+  std::string sentence = "The only address is IPv6 and accepts, but " + told(outcome) + ".";
   if (has_failed_with(scenario, "connect", EAFNOSUPPORT))
     sentence =
         "connect said EAFNOSUPPORT: the socket is of another family than its address. "
         "Endpoint::family() knows the right one.";
-  else if (has_failed_with(scenario, "connect", EINVAL))
+  if (has_failed_with(scenario, "connect", EINVAL))
     sentence =
-        "connect said EINVAL: it did not get the whole address. An IPv6 address takes 28 "
-        "bytes; Endpoint::length() knows.";
+        "connect said EINVAL: it did not get the whole address. An IPv6 address takes "
+        "28 bytes; Endpoint::length() knows.";
   expect_connected(scenario, outcome, host, sentence);
 }
 
 // Rule: the addresses are tried one after the other, and the first that answers is taken.
 TEST(ConnectTo, TakesTheFirstThatAnswers) {
-  explain({.rule = "Wait for each address as long as the kernel does; stop at the first that "
-                   "answers.",
-           .why = "The order says which address is the likely one, and a slow answer is an answer.",
-           .read = "An address answers, refuses, or is silent"});
+  explain(
+      {.rule = "Wait for each address as long as the kernel does; stop at the first that answers.",
+       .why = "The likely address stands first, and a slow answer is an answer.",
+       .read = "An address answers, refuses, or is silent"});
   TolerantScenario scenario;
   Peer& first = scenario.peer("first").listens_at("192.0.2.10", port, 75300ms);
   Peer& second = scenario.peer("second").listens_at("2001:db8::7", port);
@@ -272,20 +200,17 @@ TEST(ConnectTo, TakesTheFirstThatAnswers) {
 
   std::string sentence = "The first address answers after 75.3 s, but " + told(outcome) + " at " +
                          shown(scenario.now()) + ". Let the kernel say when it is over.";
-  if (second.is_connected())
-    sentence = first.is_connected()
-                   ? "The first address had answered already, yet the second was connected too. "
-                     "Stop at the first that answers."
-                   : "The second address was connected while the first had yet to answer. Try "
-                     "them in order, and let the kernel say when an attempt is over.";
+  if (second.is_connected() && first.is_connected())
+    sentence = "The first address had answered already, yet you went on. Stop at the first.";
+  else if (second.is_connected())
+    sentence = "The second address was tried before the first had failed. Keep the order.";
   expect_connected(scenario, outcome, first, sentence) &&
       expect_that(!second.is_connected(), sentence);
 }
 
 // Rule: a refusal says nothing about the next address; a socket that failed is used up.
 TEST(ConnectTo, TriesTheNextAfterARefusal) {
-  explain({.rule = "Try the addresses one after the other, each on a socket of its own, until one "
-                   "answers.",
+  explain({.rule = "Try one address after the other, each on a new socket, until one answers.",
            .why = "\"localhost\" alone often has two addresses, and many servers listen on one.",
            .read = "An address answers, refuses, or is silent"});
   TolerantScenario scenario;
@@ -300,7 +225,7 @@ TEST(ConnectTo, TriesTheNextAfterARefusal) {
     sentence = "The name gave 2 addresses and you tried one. Walk the list until one answers.";
   else if (has_failed_with(scenario, "connect", EINVAL))
     sentence =
-        "connect said EINVAL: this socket has failed once and is used up. After a failed "
+        "connect said EINVAL: this socket has failed and is used up. After a failed "
         "connect, make a new socket for the next address.";
   expect_connected(scenario, outcome, second, sentence);
 }
@@ -318,17 +243,16 @@ TEST(ConnectTo, PassesOverAnUnavailableFamily) {
   const auto outcome = connecting(scenario, "www.example");
 
   expect_connected(scenario, outcome, host,
-                   "socket said EAFNOSUPPORT for the first address, and " + told(outcome) +
-                       ". This address family is unavailable here. Skip that address and try the "
-                       "next.");
+                   "socket said EAFNOSUPPORT, and " + told(outcome) + ". This address family is " +
+                       "unavailable here. Skip that address and try the next.");
 }
 
 // Rule: when nobody answers, the caller learns why the last address failed, and which it was.
 TEST(ConnectTo, ReportsTheLastFailure) {
-  explain({.rule = "When no address answers, throw std::system_error with the last errno, and "
-                   "name the address it came from.",
-           .why = "An error without its address leaves open which of several hosts to look at.",
-           .read = "Your task"});
+  explain(
+      {.rule = "When no address answers, throw the last errno, and name the address it came from.",
+       .why = "An error without its address leaves open which of several hosts to look at.",
+       .read = "Your task"});
   TolerantScenario scenario;
   scenario.peer("first").fails_at("192.0.2.10", port, EHOSTUNREACH);
   scenario.peer("second").refuses_at("192.0.2.20", port, 1300ms);
@@ -339,22 +263,19 @@ TEST(ConnectTo, ReportsTheLastFailure) {
   if (outcome.value)
     return fail(told(outcome) + ", but no address had answered. Throw std::system_error.");
   if (!outcome.code) return fail(told(outcome) + ", without an errno. Throw std::system_error.");
-  const bool is_first = *outcome.code == std::errc::host_unreachable;
-  if (!expect_that(*outcome.code == std::errc::connection_refused,
+  const bool is_first = outcome.code == std::errc::host_unreachable;
+  if (!expect_that(outcome.code == std::errc::connection_refused,
                    told(outcome) + (is_first ? ": that was the first failure" : "") +
                        ", but the last was ECONNREFUSED. Report the last."))
     return;
   expect_that(says(outcome.what, "192.0.2.20:7967"),
-              told(outcome) +
-                  ", but the failure came from 192.0.2.20:7967. Say which address it "
-                  "was: Endpoint::to_string().");
+              told(outcome) + ", but the failure came from 192.0.2.20:7967. Name that address.");
 }
 
 // Rule: that a family is missing here says nothing about the host; any other reason says more.
 TEST(ConnectTo, BlamesTheFamilyOnlyWhenNothingElseFailed) {
   explain({.rule = "Report EAFNOSUPPORT only when no address failed for another reason.",
-           .why = "\"Connection refused\" leads to the server; \"address family not supported\" "
-                  "leads away from it.",
+           .why = "A refusal leads to the server; an unsupported family leads away from it.",
            .read = "An address answers, refuses, or is silent"});
   TolerantScenario scenario;
   scenario.faults().family_is_unavailable(AF_INET6);
@@ -367,23 +288,21 @@ TEST(ConnectTo, BlamesTheFamilyOnlyWhenNothingElseFailed) {
 
   if (has_failed_with(scenario, "connect", EBADF))
     return fail("connect was called with -1: socket had failed. Check what socket returns.");
-  if (!expect_that(both.code && *both.code == std::errc::connection_refused &&
-                       says(both.what, "192.0.2.10:7967"),
-                   "192.0.2.10:7967 had refused and the family of the last address is unavailable "
-                   "here, but " +
-                       told(both) + ". Report the refusal."))
+  if (!expect_that(
+          both.code == std::errc::connection_refused && says(both.what, "192.0.2.10:7967"),
+          "192.0.2.10:7967 had refused, and the family of the last address is missing here, but " +
+              told(both) + ". Report the refusal."))
     return;
-  expect_that(six.code && *six.code == std::errc::address_family_not_supported,
+  expect_that(six.code == std::errc::address_family_not_supported,
               "socket said EAFNOSUPPORT for the only address, but " + told(six) +
                   ". With nothing else to report, report that.");
 }
 
 // Rule: errno lasts until the next call; what is needed later is saved.
 TEST(ConnectTo, KeepsTheReasonThroughTheCleanUp) {
-  explain(
-      {.rule = "Save errno before anything else is called, close included.",
-       .why = "A call that succeeds may change errno, and then the error names the wrong cause.",
-       .read = "A failed socket is used up"});
+  explain({.rule = "Save errno before anything else is called, close included.",
+           .why = "A call that succeeds may change errno; the error then names the wrong cause.",
+           .read = "A failed socket is used up"});
   TolerantScenario scenario;
   scenario.faults().clean_up_overwrites_errno_with(EIO);
   scenario.peer("host").refuses_at("192.0.2.10", port, 1300ms);
@@ -391,7 +310,7 @@ TEST(ConnectTo, KeepsTheReasonThroughTheCleanUp) {
 
   const auto outcome = connecting(scenario, "www.example");
 
-  expect_that(outcome.code && *outcome.code == std::errc::connection_refused,
+  expect_that(outcome.code == std::errc::connection_refused,
               "connect said ECONNREFUSED, but " + told(outcome) +
                   ". A later call changed errno. Save it straight after the failure.");
 }
@@ -399,8 +318,7 @@ TEST(ConnectTo, KeepsTheReasonThroughTheCleanUp) {
 // Rule: what was opened on the way is given back, however the function is left.
 TEST(ConnectTo, LeavesNothingBehind) {
   explain({.rule = "Close every socket that failed and free every list, however you leave.",
-           .why = "A program that tries again every second runs out of descriptors within the "
-                  "hour.",
+           .why = "A program that tries once a second runs out of descriptors within the hour.",
            .read = "A failed socket is used up"});
   Scenario scenario;
   scenario.peer("first").fails_at("192.0.2.10", port, EHOSTUNREACH);
@@ -418,8 +336,7 @@ TEST(ConnectTo, LeavesNothingBehind) {
 // Rule: the caller gets an ordinary blocking socket, which no other program inherits.
 TEST(ConnectTo, HandsOverABlockingSocketClosedOnExec) {
   explain({.rule = "Hand over a blocking socket with FD_CLOEXEC.",
-           .why = "A caller that expects recv to wait reads an error instead, and a program "
-                  "started later would hold the connection open.",
+           .why = "The caller expects recv to wait, and no program started later to hold the line.",
            .read = "Your task"});
   TolerantScenario scenario;
   Peer& host = scenario.peer("host").listens_at("192.0.2.10", port, 1300ms);
@@ -432,19 +349,16 @@ TEST(ConnectTo, HandsOverABlockingSocketClosedOnExec) {
     return;
   const int fd = outcome.value->get();
   expect_that((fcntl(fd, F_GETFL) & O_NONBLOCK) == 0,
-              "connect_to handed over a non-blocking socket. Take O_NONBLOCK off again, or never "
-              "set it.");
+              "connect_to handed over a non-blocking socket. Take O_NONBLOCK off again.");
   expect_that((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0,
-              "connect_to handed over a socket without FD_CLOEXEC. Ask socket for SOCK_CLOEXEC, as "
-              "in lesson 01.");
+              "connect_to handed over a socket without FD_CLOEXEC. Ask socket for SOCK_CLOEXEC.");
 }
 
 // ---- a signal while connect waits; its handler is installed without SA_RESTART
 
 // Rule: a signal ends the waiting, not the attempt (POSIX, connect(), EINTR).
 TEST(Interrupted, WaitsForTheSameConnection) {
-  explain({.rule = "After EINTR the attempt goes on by itself: wait until the socket is writable, "
-                   "then read SO_ERROR.",
+  explain({.rule = "After EINTR wait until the socket is writable, then read SO_ERROR.",
            .why = "A good connection is lost, or begun a second time, whenever a signal comes.",
            .read = "A signal ends your waiting, not the attempt"});
   TolerantScenario scenario;
@@ -455,9 +369,10 @@ TEST(Interrupted, WaitsForTheSameConnection) {
   const auto outcome = connecting(scenario, "www.example");
 
   if (!expect_connected(scenario, outcome, host, told_of_interruption(scenario, outcome))) return;
-  expect_equal(scenario.took(), 75300ms,
-               "connect was interrupted at 1.3 s but continues: its answer was due at 75.3 s. You "
-               "began a second connection. Wait for the first instead.");
+  expect_that(scenario.took() < 76600ms,
+              "connect was interrupted at 1.3 s but continues: its answer was due at 75.3 s. You "
+              "began a second connection, which took until " +
+                  shown(scenario.took()) + ".");
 }
 
 // Rule: writable means finished; SO_ERROR says how, and a failure leads to the next address.
@@ -468,21 +383,21 @@ TEST(Interrupted, AsksTheSocketHowItEnded) {
   TolerantScenario scenario;
   scenario.signal_at(1300ms, SIGUSR1);
   scenario.peer("first").fails_at("192.0.2.10", port, EHOSTUNREACH, 2700ms);
-  Peer& second = scenario.peer("second").listens_at("192.0.2.20", port, 4100ms);
+  scenario.signal_at(4100ms, SIGUSR1);
+  scenario.peer("second").refuses_at("192.0.2.20", port, 3200ms);
   scenario.names().name_has("www.example", {"192.0.2.10", "192.0.2.20"});
 
   const auto outcome = connecting(scenario, "www.example");
 
-  const bool was_decided = scenario.now() >= 2700ms;
-  expect_connected(
-      scenario, outcome, second,
-      !was_decided ? told_of_interruption(scenario, outcome)
-      : outcome.value
-          ? "The first address failed at 2.7 s (EHOSTUNREACH), but " + told(outcome) +
-                ". Writable only means finished: SO_ERROR tells how."
-          : "The first address failed at 2.7 s, after the interruption, and the second accepts, "
-            "but " +
-                told(outcome) + ". Go on as after any other failure.");
+  if (outcome.value)
+    return fail("Both attempts failed after the interruption, but " + told(outcome) +
+                ". Writable only means finished: SO_ERROR tells how.");
+  const bool is_first = outcome.code == std::errc::host_unreachable;
+  const std::string first = "The first address failed after the interruption, and " + told(outcome);
+  const std::string last = "The last address refused after the interruption, but " + told(outcome);
+  expect_that(outcome.code == std::errc::connection_refused,
+              is_first ? first + ". Go on to the next, as after any other failure."
+                       : last + ". The reason is the value of SO_ERROR.");
 }
 
 // Rule: the wait for an interrupted attempt can be interrupted as well.
@@ -499,9 +414,8 @@ TEST(Interrupted, OutlastsMoreSignals) {
 
   const auto outcome = connecting(scenario, "www.example");
 
-  const bool was_second = scenario.now() == 2700ms;
+  const std::string second = "The second signal, at 2.7 s, interrupted the wait, and ";
   expect_connected(scenario, outcome, host,
-                   was_second ? "The second signal, at 2.7 s, interrupted the wait, and " +
-                                    told(outcome) + ". After EINTR wait on."
-                              : told_of_interruption(scenario, outcome));
+                   scenario.now() == 2700ms ? second + told(outcome) + ". After EINTR wait on."
+                                            : told_of_interruption(scenario, outcome));
 }

@@ -1,26 +1,22 @@
-// The graded checks of lesson 04: first each framer's own, in the order of the stub, then what
-// holds for all of them.
-//
-// A sample is cut at every place. But each check judges one thing only: a framer that cannot join
-// or take apart plain messages fails the checks that are about that, and elsewhere it gets each
-// message in a feed of its own. The lengths in samples are written out, not made by to_be32.
+// The graded checks of lesson 04: each framer's own, in the order of the stub, then what holds for
+// all of them. The lengths in samples are written out, not made by to_be32.
 #include "04-messages/messages.hpp"
 
-#include <algorithm>
+#include <cstddef>
 #include <ctime>
-#include <exception>
 #include <limits>
 #include <new>
 #include <optional>
+#include <stdexcept>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "cuts.hpp"
 #include "scenario/check.hpp"
 #include "simulation/text.hpp"
 
 using namespace grader;
-using namespace std::string_literals;
+using namespace cuts;
 using course::FixedFramer;
 using course::LineFramer;
 using course::MessageTooLong;
@@ -30,164 +26,7 @@ LESSON("04-messages");
 
 namespace {
 
-using Texts = std::vector<std::string>;
-
-// A message as it travels, and as it is handed out.
-struct Message {
-  std::string wire, text;
-};
-using Stream = std::vector<Message>;
-
-// The feed after which something else came out than should have.
-struct Difference {
-  Texts fed;  // up to and with that feed
-  Texts wanted, got;
-  bool is_refusal = false;            // MessageTooLong
-  std::optional<std::string> thrown;  // what() of any exception
-
-  [[nodiscard]] bool came_early() const { return wanted.empty() && !got.empty(); }
-  [[nodiscard]] std::size_t bytes_fed() const {
-    std::size_t sum = 0;
-    for (const std::string& piece : fed) sum += piece.size();
-    return sum;
-  }
-};
-
-constexpr std::size_t largest = std::numeric_limits<std::size_t>::max();
-
-// feed() is to keep a copy, of no more than it was given: other bytes stand behind the piece, and
-// its memory is used again afterwards.
-template <class Framer>
-void feed(Framer& framer, const std::string& piece) {
-  std::string lent = piece + "~~~~";
-  framer.feed(course::as_bytes(std::string_view(lent).substr(0, piece.size())));
-  std::fill(lent.begin(), lent.end(), '#');
-}
-
-// All that next() hands out; not for ever.
-template <class Framer>
-Texts take(Framer& framer) {
-  constexpr std::size_t messages_max = 100;
-  Texts texts;
-  for (auto text = framer.next(); text && texts.size() < messages_max; text = framer.next())
-    texts.push_back(*text);
-  return texts;
-}
-
-// A stream in one piece, in two, cut at every place, and byte by byte with empty pieces between.
-std::vector<Texts> every_cut(const Stream& stream) {
-  std::string all;
-  for (const Message& message : stream) all += message.wire;
-  std::vector<Texts> ways = {{all}};
-  for (std::size_t at = 1; at < all.size(); ++at)
-    ways.push_back({all.substr(0, at), all.substr(at)});
-  Texts single_bytes;
-  for (const char byte : all) single_bytes.insert(single_bytes.end(), {std::string(1, byte), ""});
-  ways.push_back(single_bytes);
-  return ways;
-}
-
-std::vector<Texts> one_piece(const Stream& stream) { return {every_cut(stream).front()}; }
-
-std::vector<Texts> message_by_message(const Stream& stream) {
-  Texts pieces;
-  for (const Message& message : stream) pieces.push_back(message.wire);
-  return {pieces};
-}
-
-// Feeds a stream in several ways and asks for messages after each piece.
-template <class Framer>
-std::optional<Difference> first_difference(std::size_t argument, const Stream& stream,
-                                           const std::vector<Texts>& ways) {
-  for (const Texts& pieces : ways) {
-    Framer framer(argument);
-    Difference story;
-    auto message = stream.begin();
-    std::size_t waiting = 0;
-    for (const std::string& piece : pieces) {
-      story.fed.push_back(piece);
-      story.wanted.clear();
-      story.got.clear();
-      for (waiting += piece.size(); message != stream.end() && message->wire.size() <= waiting;
-           ++message) {
-        waiting -= message->wire.size();
-        story.wanted.push_back(message->text);
-      }
-      try {
-        feed(framer, piece);
-        story.got = take(framer);
-      } catch (const std::exception& exception) {
-        story.is_refusal = dynamic_cast<const MessageTooLong*>(&exception) != nullptr;
-        story.thrown = exception.what();
-      }
-      if (story.thrown || story.got != story.wanted) return story;
-    }
-  }
-  return std::nullopt;
-}
-
-// Ordinary messages, for a framer made with plain_argument<Framer>.
-template <class Framer>
-constexpr std::size_t plain_argument = 1000;
-template <>
-constexpr std::size_t plain_argument<FixedFramer> = 5;
-
-template <class Framer>
-Stream plain();
-template <>
-Stream plain<FixedFramer>() {
-  return {{"north", "north"}, {"south", "south"}};
-}
-template <>
-Stream plain<LineFramer>() {
-  return {{"north\n", "north"}, {"south\r\n", "south"}};
-}
-template <>
-Stream plain<PrefixFramer>() {
-  return {{"\0\0\0\5north"s, "north"}, {"\0\0\0\5south"s, "south"}};
-}
-
-template <class Framer>
-bool joins_plain_pieces() {
-  const Stream one = {plain<Framer>().front()};
-  return !first_difference<Framer>(plain_argument<Framer>, one, every_cut(one));
-}
-
-template <class Framer>
-bool masters_cuts() {
-  const Stream two = plain<Framer>();
-  return !first_difference<Framer>(plain_argument<Framer>, two, every_cut(two));
-}
-
-// The ways to feed a stream where cuts are not what the check is about.
-template <class Framer>
-std::vector<Texts> fair_ways(const Stream& stream) {
-  return masters_cuts<Framer>() ? every_cut(stream) : message_by_message(stream);
-}
-
-template <class Framer>
-std::optional<Difference> first_difference(std::size_t argument, const Stream& stream) {
-  return first_difference<Framer>(argument, stream, fair_ways<Framer>(stream));
-}
-
-std::string listed(const Texts& texts, const std::string& separator) {
-  constexpr std::size_t texts_max = 4;
-  std::string list;
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    if (i == 0 && texts.size() > texts_max) list = "... ";
-    if (i + texts_max < texts.size()) continue;
-    list += (list.empty() || i + texts_max == texts.size() ? "" : separator) + shown(texts[i]);
-  }
-  return list.empty() ? "nothing" : list;
-}
-
-// Fails the check with `sentence` and what it was seen in.
-void tell(const std::string& sentence, const Difference& difference) {
-  const std::string got = difference.thrown ? "an exception, \"" + *difference.thrown + "\""
-                                            : listed(difference.got, ", ");
-  fail(sentence + "\n  fed:    " + listed(difference.fed, " | ") +
-       "\n  wanted: " + listed(difference.wanted, ", ") + "\n  got:    " + got);
-}
+constexpr std::size_t largest_limit = std::numeric_limits<std::size_t>::max();
 
 std::string hexadecimal(const std::array<std::byte, 4>& wire) {
   return format("%02x %02x %02x %02x", std::to_integer<unsigned>(wire[0]),
@@ -201,8 +40,8 @@ std::string hexadecimal(const std::array<std::byte, 4>& wire) {
 TEST(BigEndian, PutsTheMostSignificantByteFirst) {
   explain({.rule = "to_be32 puts the most significant byte first, on every machine, and from_be32 "
                    "reads it so.",
-           .why = "The program at the other end may be written by somebody else and run on another "
-                  "machine: the four bytes are all that the two share.",
+           .why = "The program at the other end may be somebody else's, on another machine: the "
+                  "four bytes are all that the two share.",
            .read = "The rule"});
   struct Sample {
     std::uint32_t value;
@@ -221,23 +60,25 @@ TEST(BigEndian, PutsTheMostSignificantByteFirst) {
   for (const Sample& sample : samples) {
     const auto got = scenario.run([&] { return course::to_be32(sample.value); });
     if (got != sample.wire)
-      return grader::fail(format("to_be32(%u) went out as %s; the protocol wants %s.", sample.value,
-                                 hexadecimal(got).c_str(), hexadecimal(sample.wire).c_str()));
+      return fail(format("to_be32(%u) went out as %s; the protocol wants %s.", sample.value,
+                         hexadecimal(got).c_str(), hexadecimal(sample.wire).c_str()));
   }
   for (const Sample& sample : samples) {
     const auto got = scenario.run([&] { return course::from_be32(sample.wire); });
     if (got != sample.value)
-      return grader::fail(format("%s is %u; from_be32 read %u. Keep to unsigned types, and the most "
-                                 "significant byte comes first.",
-                                 hexadecimal(sample.wire).c_str(), sample.value, got));
+      return fail(
+          format("%s is %u; from_be32 read %u. The most significant byte comes first, and "
+                 "no byte has a sign.",
+                 hexadecimal(sample.wire).c_str(), sample.value, got));
   }
 }
 
-// Rule: a message of a fixed size has at least one byte, or there would be infinitely many.
+// Rule: a message of a fixed size has at least one byte, or every stream held infinitely many.
 TEST(FixedFramer, RefusesASizeOfZero) {
   explain({.rule = "A FixedFramer of size 0 cannot be made: std::invalid_argument.",
-           .why = "Any stream holds as many messages of no bytes as you like, so next() would never "
-                  "say that there is none.",
+           .why =
+               "Any stream holds as many messages of no bytes as you like, so next() would never "
+               "say that there is none.",
            .read = "Your task"});
   Scenario scenario;
 
@@ -249,8 +90,7 @@ TEST(FixedFramer, RefusesASizeOfZero) {
     } catch (const std::invalid_argument&) {
       return "refused";
     } catch (const std::exception& exception) {
-      return format("the exception was not std::invalid_argument, but said \"%s\"",
-                    exception.what());
+      return format("another exception came, \"%s\"", exception.what());
     }
   });
 
@@ -261,46 +101,46 @@ TEST(FixedFramer, RefusesASizeOfZero) {
 
 // Rule: a stream has no boundaries; a message can come in as many pieces as it has bytes.
 TEST(FixedFramer, JoinsAMessageThatCameInPieces) {
-  explain({.rule = "However a message is cut, next() hands it out once, and not before it is whole.",
-           .why = "Where one recv ends says nothing about where a message ends.",
-           .read = "The rule"});
-  const Stream stream = {{"harbor", "harbor"}};
+  explain(
+      {.rule = "However a message is cut, next() hands it out once, and not before it is whole.",
+       .why = "Where one recv ends says nothing about where a message ends.",
+       .read = "The rule"});
   Scenario scenario;
 
-  const auto seen = scenario.run(
-      [&] { return first_difference<FixedFramer>(6, stream, every_cut(stream)); });
+  const auto seen = scenario.run([] {
+    return first_difference<FixedFramer>(6, {{{"harbor", "harbor"}}}, About::pieces);
+  });
 
   if (!seen) return;
-  if (seen->came_early())
-    tell(format("%zu of 6 bytes had come, and next() took them for a message. It is not whole yet: "
-                "keep what came.",
-                seen->bytes_fed()),
-         *seen);
-  else if (seen->fed.back().empty())
+  if (seen->fed.back().empty())
     tell("A feed of no bytes changed something. It is neither a message nor the end of one.",
          *seen);
-  else
-    tell("The message came in pieces, and they were not put together. Keep the earlier ones until "
-         "the last has come.",
+  else if (seen->came_early())
+    tell(format("%zu of 6 bytes had come, and next() took them for a message. It is not whole yet: "
+                "keep what came.",
+                joined(seen->fed).size()),
          *seen);
+  else
+    tell(
+        "The message came in pieces, and they were not put together. Keep the earlier ones until "
+        "the last has come.",
+        *seen);
 }
 
 // Rule: a line ends with LF; a CR straight before the LF belongs to the ending.
 TEST(LineFramer, DropsOnlyTheCrOfTheEnding) {
-  explain({.rule = "A line ends with LF or CR LF, and neither is part of it; a CR anywhere else is.",
-           .why = "Two programs that disagree on where a line ends can be made to disagree on what "
-                  "was said.",
-           .read = "The rule"});
-  const Stream streams[] = {{{"harbor\n", "harbor"}},       {{"harbor\r\n", "harbor"}},
-                            {{"40%\r60%\n", "40%\r60%"}},   {{"\rharbor\n", "\rharbor"}},
-                            {{"harbor\r\r\n", "harbor\r"}}, {{"\r \r\r\n", "\r \r"}}};
+  explain(
+      {.rule = "A line ends with LF or CR LF, and neither is part of it; a CR anywhere else is.",
+       .why = "Two programs that disagree on where a line ends can be made to disagree on what "
+              "was said.",
+       .read = "The rule"});
+  const std::vector<Stream> streams = {
+      {{"harbor\n", "harbor"}},     {{"harbor\r\n", "harbor"}},     {{"40%\r60%\n", "40%\r60%"}},
+      {{"\rharbor\n", "\rharbor"}}, {{"harbor\r\r\n", "harbor\r"}}, {{"\r \r\r\n", "\r \r"}},
+  };
   Scenario scenario;
 
-  const auto seen = scenario.run([&]() -> std::optional<Difference> {
-    for (const Stream& stream : streams)
-      if (auto difference = first_difference<LineFramer>(80, stream)) return difference;
-    return std::nullopt;
-  });
+  const auto seen = scenario.run([&] { return first_difference<LineFramer>(80, streams); });
 
   if (!seen) return;
   if (seen->got.size() != seen->wanted.size())
@@ -309,123 +149,127 @@ TEST(LineFramer, DropsOnlyTheCrOfTheEnding) {
     tell("The CR straight before the LF came out as part of the line. It belongs to the ending.",
          *seen);
   else
-    tell("Only the CR straight before the LF belongs to the ending. Every other one is part of the "
-         "line.",
-         *seen);
+    tell(
+        "Only the CR straight before the LF belongs to the ending. Every other one is part of the "
+        "line.",
+        *seen);
 }
 
 // Rule: a line can be cut anywhere, between the CR and the LF of its ending too.
 TEST(LineFramer, JoinsALineThatCameInPieces) {
-  explain({.rule = "However a line is cut, its ending too, next() hands it out once, and not before "
-                   "its LF has come.",
+  explain({.rule =
+               "However a line is cut, its ending too, next() hands it out once, and not before "
+               "its LF has come.",
            .why = "Where one recv ends says nothing about where a line ends.",
            .read = "The rule"});
-  const Stream streams[] = {{{"harbor\n", "harbor"}}, {{"market\r\n", "market"}}};
+  const std::vector<Stream> streams = {{{"harbor\n", "harbor"}}, {{"market\r\n", "market"}}};
   Scenario scenario;
 
-  const auto seen = scenario.run([&]() -> std::optional<Difference> {
-    for (const Stream& stream : streams)
-      if (auto difference = first_difference<LineFramer>(80, stream, every_cut(stream)))
-        return difference;
-    return std::nullopt;
-  });
+  const auto seen =
+      scenario.run([&] { return first_difference<LineFramer>(80, streams, About::pieces); });
 
   if (!seen) return;
-  const bool is_cut_in_the_ending = seen->fed.size() == 2 && seen->fed.back() == "\n";
   if (seen->fed.back().empty())
     tell("A feed of no bytes changed something. It is neither a line nor the end of one.", *seen);
   else if (seen->came_early())
-    tell("The line has no ending yet, and next() handed out what had come of it. Keep the pieces "
-         "until its LF comes.",
-         *seen);
-  else if (is_cut_in_the_ending && seen->fed.front().ends_with('\r'))
-    tell("The ending was cut between two feeds: the CR came with the first, the LF with the second. "
-         "Look for it in the joined bytes.",
-         *seen);
+    tell(
+        "The line has no ending yet, and next() handed out what had come of it. Keep the pieces "
+        "until its LF comes.",
+        *seen);
+  else if (seen->fed == Texts{"market\r", "\n"})
+    tell(
+        "The ending was cut between two feeds: the CR came with the first, the LF with the second. "
+        "Look for it in the joined bytes.",
+        *seen);
   else
-    tell("The line came in pieces, and they were not put together. Keep the earlier ones until its "
-         "LF comes.",
-         *seen);
+    tell(
+        "The line came in pieces, and they were not put together. Keep the earlier ones until its "
+        "LF comes.",
+        *seen);
 }
 
 // Rule: the limit is what a line may hold; its ending does not count.
 TEST(LineFramer, AcceptsALineUpToTheLimit) {
-  explain({.rule = "A line may be as long as the limit, its ending not counted. One byte over it "
-                   "may still be the CR of the ending.",
-           .why = "A limit that is off by one refuses what the protocol allows, perhaps once a year.",
-           .read = "Your task"});
-  const Stream streams[] = {{{"harbor\n", "harbor"}}, {{"market\r\n", "market"}}};
+  explain(
+      {.rule = "A line may be as long as the limit, its ending not counted. One byte over it "
+               "may still be the CR of the ending.",
+       .why = "A limit that is off by one refuses what the protocol allows, perhaps once a year.",
+       .read = "Your task"});
+  const std::vector<Stream> streams = {{{"harbor\n", "harbor"}}, {{"market\r\n", "market"}}};
   Scenario scenario;
 
-  const auto seen = scenario.run([&]() -> std::optional<Difference> {
-    for (const Stream& stream : streams)
-      if (auto difference = first_difference<LineFramer>(6, stream)) return difference;
-    return std::nullopt;
-  });
-  const auto seen_without_limit =
-      scenario.run([&] { return first_difference<LineFramer>(largest, streams[1]); });
+  const auto seen = scenario.run([&] { return first_difference<LineFramer>(6, streams); });
+  const auto seen_with_largest =
+      scenario.run([&] { return first_difference<LineFramer>(largest_limit, streams); });
 
   if (seen && seen->is_refusal && seen->fed.back().ends_with('\r'))
-    tell("The limit is 6, 6 bytes and a CR had come, and they were refused. The CR may be the first "
-         "half of the ending: only the next byte tells.",
-         *seen);
+    tell(
+        "The limit is 6, 6 bytes and a CR had come, and they were refused. The CR may be the first "
+        "half of the ending: only the next byte tells.",
+        *seen);
   else if (seen)
-    tell("The limit is 6, and a line of 6 bytes did not come out. The bytes of its ending are not "
-         "counted.",
-         *seen);
-  else if (seen_without_limit && seen_without_limit->is_refusal)
-    tell("With the largest limit that there is, a line of 6 bytes was refused. The largest limit "
-         "plus one is 0.",
-         *seen_without_limit);
-  else if (seen_without_limit)
-    tell("With the largest limit that there is, a line of 6 bytes did not come out. A limit is what "
-         "you would keep, not what you need.",
-         *seen_without_limit);
+    tell(
+        "The limit is 6, and a line of 6 bytes did not come out. The bytes of its ending are not "
+        "counted.",
+        *seen);
+  else if (seen_with_largest && seen_with_largest->is_refusal)
+    tell(
+        "With the largest limit that there is, a line of 6 bytes was refused. The largest limit "
+        "plus one is 0.",
+        *seen_with_largest);
+  else if (seen_with_largest)
+    tell(
+        "With the largest limit that there is, a line of 6 bytes did not come out. A limit is what "
+        "you would keep, not what you need.",
+        *seen_with_largest);
 }
 
 // Rule: a line over the limit is not handed out, whole or in part.
 TEST(LineFramer, RefusesALineOverTheLimit) {
-  explain({.rule = "For a whole line that is over the limit feed() or next() throws MessageTooLong.",
-           .why = "Whoever reads your lines relies on the limit, for a buffer or a column of that "
+  explain({.rule = "For a line over the limit that has its ending, feed() or next() throws "
+                   "MessageTooLong.",
+           .why = "Whoever takes your lines relies on the limit, for a field or a column of that "
                   "size.",
            .read = "Your task"});
-  const Stream streams[] = {{{"harbors\n", ""}}, {{"markets\r\n", ""}}, {{"harbor\r\r\n", ""}},
-                            {{"a harbor at night\n", ""}}};
+  const std::string lines[] = {"harbors\n", "markets\r\n", "harbor\r\r\n", "a harbor at night\n"};
+  struct Accepted {
+    Texts fed, got;
+  };
   Scenario scenario;
 
-  const auto seen = scenario.run([&]() -> std::optional<Difference> {
-    for (const Stream& stream : streams)
-      for (const Texts& pieces : fair_ways<LineFramer>(stream)) {
-        LineFramer framer(6);
-        Difference story{.fed = pieces};
+  const auto seen = scenario.run([&]() -> std::optional<Accepted> {
+    for (const std::string& line : lines)
+      for (const Texts& pieces : ways_to_feed<LineFramer>({{line, ""}})) {
+        Accepted accepted{pieces, {}};
         try {
+          LineFramer framer(6);
           for (const std::string& piece : pieces) {
             feed(framer, piece);
-            for (const std::string& text : take(framer)) story.got.push_back(text);
+            for (const std::string& text : take(framer)) accepted.got.push_back(text);
           }
-          return story;
+          return accepted;
         } catch (const MessageTooLong&) {
-          if (!story.got.empty()) return story;
+          if (!accepted.got.empty()) return accepted;
         }
       }
     return std::nullopt;
   });
 
-  if (!seen) return;
-  const std::size_t size = seen->fed.size() == 1 ? seen->fed.front().find_first_of("\n") : 0;
-  (void)size;
-  grader::fail("The limit is 6, the line is longer, and next() " +
-               (seen->got.empty() ? "says nothing"s : "handed out " + listed(seen->got, ", ")) +
-               ". Throw MessageTooLong: half an order is not an order.\n  fed:    " +
-               listed(seen->fed, " | "));
+  if (seen)
+    tell("The limit is 6 and the line is longer, but " +
+             (seen->got.empty() ? "nobody said so"s
+                                : "next() handed out " + listed(seen->got, ", ")) +
+             ". Throw MessageTooLong: half an order is not an order.",
+         seen->fed);
 }
 
-// Rule: what strangers send is kept up to a limit; a line without an end is refused while it grows.
+// Rule: what strangers send is kept up to a limit, so a line that cannot end in time is refused.
 TEST(LineFramer, RefusesALineWithoutAnEnd) {
-  explain({.rule = "feed() throws MessageTooLong as soon as the unfinished line cannot be within the "
-                   "limit any more.",
-           .why = "A peer that never sends LF would fill your memory, one harmless piece at a time.",
-           .read = "The rule"});
+  explain(
+      {.rule = "feed() throws MessageTooLong as soon as the unfinished line cannot be within the "
+               "limit any more.",
+       .why = "A peer that never sends LF would fill your memory, one harmless piece at a time.",
+       .read = "The rule"});
   struct Sample {
     std::string bytes;
     std::size_t hopeless_at;  // from this many bytes on
@@ -437,30 +281,277 @@ TEST(LineFramer, RefusesALineWithoutAnEnd) {
                             {"inn\nharbors", 11}};
   Scenario scenario;
 
-  const auto seen = scenario.run([&]() -> std::optional<Difference> {
+  const Texts kept = scenario.run([&] {
     for (const Sample& sample : samples)
-      for (const Texts& pieces : fair_ways<LineFramer>({{sample.bytes, ""}})) {
-        LineFramer framer(6);
-        Difference story;
+      for (const Texts& pieces : ways_to_feed<LineFramer>({{sample.bytes, ""}})) {
+        Texts fed;
         try {
+          LineFramer framer(6);
           for (const std::string& piece : pieces) {
-            story.fed.push_back(piece);
+            fed.push_back(piece);
             feed(framer, piece);
-            if (story.bytes_fed() >= sample.hopeless_at) return story;
+            if (joined(fed).size() >= sample.hopeless_at) return fed;
             (void)take(framer);
           }
         } catch (const MessageTooLong&) {
         }
       }
-    return std::nullopt;
+    return Texts{};
+  });
+
+  if (!kept.empty())
+    tell(
+        format("The limit is 6, and feed() kept %zu bytes of a line that has no ending yet. It "
+               "cannot be within the limit any more: refuse it now, or it grows for as long as the "
+               "peer likes.",
+               joined(kept).size() - (joined(kept).rfind('\n') + 1)),
+        kept);
+}
+
+// Rule: what has been searched without success need not be searched again.
+TEST(LineFramer, LooksAtEachByteOnce) {
+  explain({.rule = "However small its pieces, no byte of an unfinished line is searched twice.",
+           .why =
+               "Twice as many pieces, each searched from the start of the line, is four times the "
+               "work: one slow sender could keep your processor busy.",
+           .read = "The rule"});
+  constexpr int pieces = 65'536;
+  const std::string piece(64, 'x');
+  Scenario scenario;
+
+  const bool in_time = scenario.run([&] {
+    LineFramer framer(largest_limit);
+    const std::clock_t start = std::clock();  // processor time: other programs do not count
+    for (int i = 0; i < pieces; ++i) {
+      framer.feed(course::as_bytes(piece));
+      if (framer.next()) break;
+      if (i % 256 == 0 && std::clock() - start > CLOCKS_PER_SEC) return false;
+    }
+    return true;
+  });
+
+  expect_that(in_time,
+              "One line came in 65536 pieces of 64 bytes, and looking for its end took more than "
+              "1 s of processor time; a few hundredths are enough. There was no LF in what you had "
+              "searched before: search only what is new.");
+}
+
+// Rule: the length comes in pieces like everything else, and then the message does.
+TEST(PrefixFramer, JoinsAMessageThatCameInPieces) {
+  explain({.rule = "However a message is cut, its length too, next() hands it out once, and not "
+                   "before it is whole.",
+           .why = "Where one recv ends says nothing about where a message ends, or its length.",
+           .read = "The rule"});
+  const std::string longer(258, 'x');
+  const std::vector<Stream> streams = {{{"\0\0\0\6harbor"s, "harbor"}},
+                                       {{"\0\0\1\2"s + longer, longer}}};
+  Scenario scenario;
+
+  const auto seen =
+      scenario.run([&] { return first_difference<PrefixFramer>(1000, streams, About::pieces); });
+
+  if (!seen) return;
+  const std::size_t come = joined(seen->fed).size();
+  if (seen->fed.back().empty())
+    tell("A feed of no bytes changed something. It is neither a message nor the end of one.",
+         *seen);
+  else if (come < 4)
+    tell(format("Only %zu of 4 length bytes had arrived, and they were taken for the whole length. "
+                "Keep them, and wait for the rest.",
+                come),
+         *seen);
+  else if (seen->came_early())
+    tell(
+        format("The length had come, and %zu of the message's bytes, when next() handed it out. It "
+               "is not whole yet: keep what came.",
+               come - 4),
+        *seen);
+  else if (seen->fed.front().size() < 4)
+    tell(
+        "The length came in pieces, and they were not put together. Keep the earlier ones until "
+        "all four bytes are there.",
+        *seen);
+  else
+    tell(
+        "The length had come and the message had not; when it came, the length was not there any "
+        "more. Keep both until the message is whole.",
+        *seen);
+}
+
+// Rule: the limit is what a message may hold; its length does not count, and has 32 bits.
+TEST(PrefixFramer, AcceptsAMessageUpToTheLimit) {
+  explain({.rule =
+               "A message may be as long as the limit, the bytes of its length not counted, and "
+               "a length may be anything from 0 to 4294967295.",
+           .why = "Sums and types that are too small fail late, at the first large message.",
+           .read = "Your task"});
+  const std::string page(65'600, 'x');
+  const Stream large = {{"\0\1\0\x40"s + page, page}};
+  Scenario scenario;
+
+  const auto seen = scenario.run([] {
+    return first_difference<PrefixFramer>(6, {{{"\0\0\0\6harbor"s, "harbor"}}});
+  });
+  const auto seen_with_large = scenario.run(
+      [&] { return first_difference<PrefixFramer>(65'600, large, {wires_of(large)}); });
+  const Texts got_of_largest = scenario.run([] {
+    try {
+      PrefixFramer framer(largest_limit);
+      feed(framer, "\xff\xff\xff\xffharbor");
+      return take(framer);
+    } catch (const std::bad_alloc&) {
+      return Texts{};  // the limit allows to reserve as much
+    }
+  });
+
+  if (seen)
+    tell(
+        "The limit is 6, and a message of 6 bytes did not come out. The bytes of its length are "
+        "not counted.",
+        *seen);
+  else if (seen_with_large && !seen_with_large->got.empty())
+    fail(
+        format("The length 00 01 00 40 says 65600 bytes, and a message of %zu bytes came out. A "
+               "length has 32 bits: keep them all.",
+               seen_with_large->got.front().size()));
+  else if (seen_with_large)
+    fail("The limit is 65600, and a message of 65600 bytes did not come out.");
+  else
+    expect_that(
+        got_of_largest.empty(),
+        "The length ff ff ff ff says 4294967295 bytes, 6 have come, and next() handed out " +
+            listed(got_of_largest, ", ") + ". In 32 bits, 4294967295 plus 4 is 3.");
+}
+
+// Rule: a length is a claim; it is compared with the limit before anything else is done with it.
+TEST(PrefixFramer, RefusesFromTheLengthAlone) {
+  explain({.rule = "next() throws MessageTooLong as soon as the four bytes of a length over the "
+                   "limit are there, before any memory is reserved.",
+           .why = "Four bytes are enough for anybody to announce 4 GiB.",
+           .read = "The rule"});
+  const std::string samples[] = {"\0\0\0\7"s, "\0\0\0\7harbors"s, "\x80\0\0\6harbor"s,
+                                 "\xff\xff\xff\xff"s};
+  constexpr std::size_t much_bytes = 4 << 20;
+  Scenario scenario;
+
+  const Texts kept = scenario.run([&] {
+    for (const std::string& sample : samples)
+      for (const Texts& pieces : ways_to_feed<PrefixFramer>({{sample, ""}})) {
+        Texts fed;
+        try {
+          PrefixFramer framer(6);
+          for (const std::string& piece : pieces) {
+            fed.push_back(piece);
+            feed(framer, piece);
+            (void)take(framer);
+            if (joined(fed).size() >= 4) return fed;
+          }
+        } catch (const MessageTooLong&) {
+        } catch (const std::bad_alloc&) {
+          // it reserves first, as the next run will show
+        }
+      }
+    return Texts{};
+  });
+  scenario.run([] {
+    try {
+      PrefixFramer framer(1'000'000);
+      feed(framer, "\4\0\0\0"s);
+      (void)framer.next();
+    } catch (const std::exception&) {
+    }
+  });
+
+  if (!kept.empty() && static_cast<unsigned char>(joined(kept).front()) >= 0x80)
+    tell(
+        "The limit is 6, and next() did not refuse this length. Read as signed, it is negative, "
+        "and "
+        "below every limit. Use std::uint32_t.",
+        kept);
+  else if (!kept.empty())
+    tell(
+        "The limit is 6, the length says 7, and next() did not refuse it. The length alone says "
+        "that the message is too long: do not wait for it.",
+        kept);
+  else
+    expect_that(
+        scenario.allocated().largest_bytes < much_bytes,
+        format("The limit is 1000000, the length says 67108864, and %zu bytes were reserved "
+               "before it was refused. Compare it with the limit first.",
+               scenario.allocated().largest_bytes));
+}
+
+// Rule: one recv can bring many messages, and the beginning of another.
+TEST(Framers, TakeApartMessagesThatCameTogether) {
+  explain({.rule =
+               "After one feed, next() hands out every message that is whole, one for each call, "
+               "in order.",
+           .why = "The peer may be waiting for the answer to the very message that was left lying.",
+           .read = "The rule"});
+  Scenario scenario;
+
+  const auto seen = scenario.run([] {
+    return first_difference(
+        {.fixed = {{"nort", "nort"}, {"hsou", "hsou"}, {"thea", "thea"}},
+         .lines = {{"north\n", "north"}, {"south\n", "south"}, {"east\n", "east"}},
+         .prefixed = {{"\0\0\0\5north"s, "north"},
+                      {"\0\0\0\5south"s, "south"},
+                      {"\0\0\0\4east"s, "east"}}},
+        About::together);
   });
 
   if (!seen) return;
-  grader::fail("The limit is 6, and feed() kept more of a line that has no ending yet" +
-               (seen->fed.back().back() == '\r' || seen->bytes_fed() == 8
-                    ? ", and only one CR can belong to the ending"s
-                    : ""s) +
-               ". It cannot be within the limit any more: refuse it now, or it grows for as long as "
-               "the peer likes.\n  fed:    " +
-               listed(seen->fed, " | "));
+  if (seen->fed.size() == 1)
+    tell(seen->framer +
+             ": 3 messages came together, and not all came out, one by one. Hand out "
+             "every one before you say that there is none.",
+         *seen);
+  else
+    tell(seen->framer +
+             ": one feed ended, and the next began, in the middle of a message. Hand out "
+             "what is whole, and keep the rest.",
+         *seen);
+}
+
+// Rule: a message of no bytes is a message.
+TEST(Framers, HandOutEmptyMessages) {
+  explain({.rule = "An empty line, and a message with the length 0, come out as \"\".",
+           .why = "Protocols give them a meaning: in HTTP an empty line ends the headers.",
+           .read = "Your task"});
+  Scenario scenario;
+
+  const auto seen = scenario.run([] {
+    return first_difference(
+        {.fixed = {},
+         .lines = {{"\n", ""}, {"harbor\n", "harbor"}, {"\r\n", ""}},
+         .prefixed = {{"\0\0\0\0"s, ""}, {"\0\0\0\6harbor"s, "harbor"}, {"\0\0\0\0"s, ""}}});
+  });
+
+  if (seen)
+    tell(seen->framer +
+             ": an empty message came, and next() did not hand it out. It is a message "
+             "too: \"\" is not the same as nothing.",
+         *seen);
+}
+
+// Rule: a message ends where the protocol says, not at the first zero byte.
+TEST(Framers, KeepZeroBytes) {
+  explain({.rule = "Every byte value may occur in a message, zero too.",
+           .why = "In a C string a zero is the end: text passes every test, and the first picture "
+                  "arrives cut off.",
+           .read = "Your task"});
+  Scenario scenario;
+
+  const auto seen = scenario.run([] {
+    return first_difference(
+        {.fixed = {{"a\0b\0"s, "a\0b\0"s}, {"\0\0\0c"s, "\0\0\0c"s}},
+         .lines = {{"a\0b\n"s, "a\0b"s}, {"\0\r\n"s, "\0"s}},
+         .prefixed = {{"\0\0\0\4a\0b\0"s, "a\0b\0"s}, {"\0\0\0\2\0c"s, "\0c"s}}});
+  });
+
+  if (seen)
+    tell(seen->framer +
+             ": a message may contain zero bytes, and this one did not come out whole. "
+             "Build strings from pointer and length.",
+         *seen);
 }

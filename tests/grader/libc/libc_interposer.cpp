@@ -643,6 +643,11 @@ EXPORT int setitimer(__itimer_which_t which, const itimerval* value, itimerval* 
 NOT_HERE(int, epoll_create, (int size) noexcept, (size), no_epoll)
 NOT_HERE(int, epoll_create1, (int flags) noexcept, (flags), no_epoll)
 NOT_HERE(int, timerfd_create, (int clock, int flags) noexcept, (clock, flags), "")
+NOT_HERE(int, timer_create, (clockid_t clock, sigevent* event, timer_t* timer) noexcept,
+         (clock, event, timer), "")
+NOT_HERE(int, close_range, (unsigned first, unsigned last, int flags) noexcept,
+         (first, last, flags), "close what you opened, one by one")
+NOT_HERE(void, closefrom, (int first) noexcept, (first), "close what you opened, one by one")
 NOT_HERE(int, signalfd, (int fd, const sigset_t* mask, int flags) noexcept, (fd, mask, flags), "")
 NOT_HERE(int, eventfd, (unsigned value, int flags) noexcept, (value, flags), "")
 NOT_HERE(int, inotify_init1, (int flags) noexcept, (flags), "")
@@ -681,6 +686,12 @@ EXPORT int pthread_cond_timedwait(pthread_cond_t* condition, pthread_mutex_t* mu
   if (auto calls = PROGRAM_CALLS())
     calls.not_here("pthread_cond_timedwait (std::condition_variable)", no_processes);
   return real().pthread_cond_timedwait(condition, mutex, until);
+}
+EXPORT int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex,
+                                  clockid_t clock, const timespec* until) {
+  if (auto calls = PROGRAM_CALLS())
+    calls.not_here("pthread_cond_clockwait (std::condition_variable)", no_processes);
+  return real().pthread_cond_clockwait(condition, mutex, clock, until);
 }
 EXPORT int kill(pid_t pid, int signal) noexcept {
   if (auto calls = PROGRAM_CALLS(); calls && pid != getpid())

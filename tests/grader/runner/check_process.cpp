@@ -22,22 +22,27 @@ namespace {
 Recording* the_recording = nullptr;
 char alternate_stack[64 * 1024];
 
+const char* stack_end = nullptr;
+
+constexpr std::size_t stack_bytes_max = 8 << 20;
 constexpr std::size_t near_stack_end_bytes = 1 << 20;
 constexpr int heap_garbage = 0x5a;
 
-bool is_stack_overflow(const void* address) {
+// Where the stack ends. Found before anything goes wrong: the search allocates memory.
+const char* find_stack_end() {
   pthread_attr_t attributes;
   void* base = nullptr;
   std::size_t size = 0;
-  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return false;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return nullptr;
   pthread_attr_getstack(&attributes, &base, &size);
   pthread_attr_destroy(&attributes);
-  rlimit limit{};
-  getrlimit(RLIMIT_STACK, &limit);
-  const char* top = static_cast<char*>(base) + size;
-  const char* end = top - limit.rlim_cur;
+  return static_cast<char*>(base) + size - stack_bytes_max;
+}
+
+bool is_stack_overflow(const void* address) {
   const char* here = static_cast<const char*>(address);
-  return here >= end - near_stack_end_bytes && here < end + near_stack_end_bytes / 16;
+  return stack_end != nullptr && here >= stack_end - near_stack_end_bytes &&
+         here < stack_end + near_stack_end_bytes / 16;
 }
 
 // On a stack of its own, so that an overflow of the ordinary one can be told from another bad
@@ -52,6 +57,7 @@ void on_bad_access(int signal, siginfo_t* info, void*) {
 }
 
 void watch_bad_accesses() {
+  stack_end = find_stack_end();
   stack_t stack{};
   stack.ss_sp = alternate_stack;
   stack.ss_size = sizeof alternate_stack;
@@ -96,8 +102,9 @@ void become_check_process(const Limits& limits, int output_fd, pid_t parent) {
   limit(RLIMIT_CORE, 0, 0);
   limit(RLIMIT_FSIZE, 16 << 20, 16 << 20);
   limit(RLIMIT_NOFILE, limits.descriptors, limits.descriptors);
-  limit(RLIMIT_CPU, static_cast<rlim_t>(limits.cpu_seconds),
-        static_cast<rlim_t>(limits.cpu_seconds) + 1);
+  const auto cpu_seconds = static_cast<rlim_t>(limits.cpu_seconds);
+  limit(RLIMIT_CPU, cpu_seconds, cpu_seconds);  // SIGKILL: nobody can ignore it
+  limit(RLIMIT_STACK, stack_bytes_max, stack_bytes_max);
   ::signal(SIGPIPE, SIG_DFL);
   if (is_sanitized()) return;
   mallopt(M_PERTURB,

@@ -20,7 +20,7 @@ struct Limits {
   double cpu_seconds = 2;    ///< processor time, so a loaded machine fails nobody
   double real_seconds = 60;  ///< the last resort
   std::size_t output_bytes = 1 << 20;
-  std::size_t memory_bytes = 1ull << 30;
+  std::size_t memory_bytes = 768ull << 20;
   unsigned descriptors = 1024;
   bool filter_system_calls = true;  ///< seccomp; never with sanitizers
 };

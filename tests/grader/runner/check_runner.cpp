@@ -166,27 +166,26 @@ class Watch {
   ProcessState last_;
 };
 
-std::string text_for(Verdict verdict) {
+std::string text_for(Verdict verdict, const Limits& limits) {
   switch (verdict) {
+    case Verdict::cpu_loop:
+      return format(
+          "the program computed for %.0f s of processor time without coming to an end: an endless "
+          "loop?",
+          limits.cpu_seconds);
     case Verdict::flood:
       return "the program printed more than 1 MiB";
     case Verdict::stopped:
       return "the program stopped itself (SIGSTOP)";
     case Verdict::really_blocked:
       return "the program waits for something that the simulation does not know: a lock that it "
-             "holds itself, or a "
-             "system call that goes round the C library";
+             "holds itself, or a system call that goes round the C library";
     default:
       return "the check took more than the real-time limit";
   }
 }
 
-std::string text_for_signal(int signal, const Limits& limits) {
-  if (signal == SIGXCPU || signal == SIGKILL)
-    return format(
-        "the program computed for %.0f s of processor time without coming to an end: an endless "
-        "loop?",
-        limits.cpu_seconds);
+std::string text_for_signal(int signal) {
   if (signal == SIGPIPE)
     return "the program was killed by SIGPIPE: it sent to a peer that was gone, and the signal's "
            "default is to end "
@@ -212,6 +211,8 @@ State state_for(Verdict verdict) {
 
 std::string in_learners_words(std::string message) {
   static const std::string description = "C++ exception with description \"";
+  if (message.rfind(description + "std::bad_alloc", 0) == 0)
+    return "the program asked for more memory than a check may use (std::bad_alloc)";
   if (message.rfind(description, 0) == 0)
     return "the program threw an exception that nobody expected: " +
            message.substr(description.size(), message.rfind('"') - description.size());
@@ -221,17 +222,33 @@ std::string in_learners_words(std::string message) {
   return message;
 }
 
-void judge(CheckResult& result, const Recording& recording, Verdict killed_for, int status,
-           const Limits& limits) {
+// How the check's process ended, seen from outside.
+struct End {
+  Verdict killed_for = Verdict::none;  ///< by the watch
+  int status = 0;                      ///< as wait(2) tells it
+  double cpu_seconds = 0;
+};
+
+double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+// Killed by the limit on processor time, not by a signal that the program sent itself. The kernel
+// holds the limit against a coarser count than the one it reports.
+bool is_out_of_processor_time(const End& end, const Limits& limits) {
+  return WTERMSIG(end.status) == SIGKILL && end.cpu_seconds > limits.cpu_seconds / 2;
+}
+
+void judge(CheckResult& result, const Recording& recording, const End& end, const Limits& limits) {
   const std::uint32_t failures =
       std::min<std::uint32_t>(recording.failure_count, Recording::failures_max);
   for (std::uint32_t i = 0; i < failures; ++i)
     result.complaints.push_back({in_learners_words(get(recording.failures[i].message)),
                                  get(recording.failures[i].file), recording.failures[i].line});
   result.not_started = get(recording.not_started);
-  if (killed_for != Verdict::none) {
-    result.verdict = killed_for;
-    result.complaints.push_back({text_for(killed_for), "", 0});
+  if (end.killed_for != Verdict::none) {
+    result.verdict = end.killed_for;
+    result.complaints.push_back({text_for(end.killed_for, limits), "", 0});
   } else if (recording.verdict != Verdict::none) {
     result.verdict = recording.verdict;
     result.complaints.push_back(
@@ -239,16 +256,19 @@ void judge(CheckResult& result, const Recording& recording, Verdict killed_for, 
   } else if (!result.not_started.empty()) {
     result.state = State::not_started;
     return;
-  } else if (WIFSIGNALED(status)) {
-    const int signal = WTERMSIG(status);
-    result.verdict = signal == SIGXCPU || signal == SIGKILL ? Verdict::cpu_loop : Verdict::crash;
+  } else if (WIFSIGNALED(end.status) && is_out_of_processor_time(end, limits)) {
+    result.verdict = Verdict::cpu_loop;
+    result.complaints.push_back({text_for(result.verdict, limits), "", 0});
+  } else if (WIFSIGNALED(end.status)) {
+    result.verdict = Verdict::crash;
     const std::string note = get(recording.crash_note);
     result.complaints.push_back(
-        {text_for_signal(signal, limits) + (note.empty() ? "" : ": " + note), "", 0});
+        {text_for_signal(WTERMSIG(end.status)) + (note.empty() ? "" : ": " + note), "", 0});
   } else if (!recording.finished) {
-    result.verdict = WEXITSTATUS(status) == 0 ? Verdict::ended_process : Verdict::crash;
+    const int status = WEXITSTATUS(end.status);
+    result.verdict = status == 0 ? Verdict::ended_process : Verdict::crash;
     result.complaints.push_back(
-        {format("the program ended the whole process with status %d", WEXITSTATUS(status)), "", 0});
+        {format("the program ended the whole process with status %d", status), "", 0});
   }
   if (result.verdict != Verdict::none)
     result.state = state_for(result.verdict);
@@ -285,13 +305,16 @@ CheckResult CheckRunner::run(const testing::TestInfo& check) {
   }
   Watch watch(pid, output[0], limits_);
   watch.until_dead();
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  End end;
+  end.killed_for = watch.killed_for();
+  rusage usage{};
+  while (wait4(pid, &end.status, 0, &usage) < 0 && errno == EINTR) {
   }
+  end.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
   real().kill(-pid, SIGKILL);  // whatever it left behind in its session
   result.real_ms = ms_since(start);
   result.output = watch.take_output();
-  judge(result, *recording_, watch.killed_for(), status, limits_);
+  judge(result, *recording_, end, limits_);
   result.rule = get(recording_->rule);
   result.why = get(recording_->why);
   result.read = get(recording_->read);

@@ -14,7 +14,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <initializer_list>
 #include <vector>
 
 #include "libc/real_libc.hpp"
@@ -34,6 +33,47 @@ namespace {
 
 constexpr std::uint32_t clone_thread_flag = 0x10000;  // CLONE_THREAD
 
+struct SystemCall {
+  long number;
+  const char* name;
+};
+#define NAMED(name) \
+  SystemCall { SYS_##name, #name }
+
+// Never allowed.
+constexpr SystemCall forbidden[] = {
+    NAMED(execve),
+    NAMED(execveat),
+    NAMED(ptrace),
+    NAMED(io_uring_setup),
+    NAMED(setsid),
+    NAMED(setpgid),
+    NAMED(process_vm_writev),
+    NAMED(unshare),
+    NAMED(setns),
+    NAMED(pidfd_send_signal),
+#ifdef SYS_fork
+    NAMED(fork),
+    NAMED(vfork),
+#endif
+};
+
+// Allowed only when they start a thread; only when they are about this process.
+constexpr SystemCall starts_a_process = NAMED(clone);
+constexpr SystemCall signals[] = {NAMED(kill), NAMED(tkill), NAMED(tgkill)};
+
+// Allowed only to the C library.
+constexpr SystemCall simulated[] = {
+    NAMED(socket),      NAMED(connect),  NAMED(accept),     NAMED(accept4),
+    NAMED(sendto),      NAMED(recvfrom), NAMED(sendmsg),    NAMED(recvmsg),
+    NAMED(bind),        NAMED(listen),   NAMED(pselect6),   NAMED(ppoll),
+    NAMED(epoll_pwait), NAMED(read),     NAMED(write),      NAMED(close),
+#ifdef SYS_select
+    NAMED(select),      NAMED(poll),     NAMED(epoll_wait),
+#endif
+};
+#undef NAMED
+
 struct Text {
   std::uintptr_t low = 0, high = 0;
 };
@@ -51,9 +91,24 @@ int find_text(dl_phdr_info* object, std::size_t, void* result) {
 
 void on_forbidden_call(int, siginfo_t* info, void*) {
   Recording& recording = current_recording();
-  std::snprintf(recording.verdict_text, sizeof recording.verdict_text,
-                "the program made system call %d directly, or one that has no place in a lesson",
-                info->si_syscall);
+  const SystemCall* call = nullptr;
+  for (const SystemCall& one : simulated)
+    if (one.number == info->si_syscall) call = &one;
+  if (call != nullptr) {
+    std::snprintf(recording.verdict_text, sizeof recording.verdict_text,
+                  "the program made the system call %s by an instruction of its own; call the "
+                  "function of the C library instead",
+                  call->name);
+  } else {
+    call = &starts_a_process;
+    for (const SystemCall& one : forbidden)
+      if (one.number == info->si_syscall) call = &one;
+    for (const SystemCall& one : signals)
+      if (one.number == info->si_syscall) call = &one;
+    std::snprintf(recording.verdict_text, sizeof recording.verdict_text,
+                  "the program made the system call %s, which has no place in this lesson",
+                  call->name);
+  }
   recording.verdict = Verdict::not_here;
   real().exit_now(0);
 }
@@ -129,30 +184,16 @@ void filter_system_calls() {
   sigaction(SIGSYS, &action, nullptr);
 
   Filter filter;
-  for (const long call :
-       {SYS_execve, SYS_execveat, SYS_ptrace, SYS_io_uring_setup, SYS_setsid, SYS_setpgid,
-        SYS_pidfd_send_signal, SYS_process_vm_writev, SYS_unshare, SYS_setns})
-    filter.rule(call, SECCOMP_RET_TRAP);
-#ifdef SYS_fork
-  filter.rule(SYS_fork, SECCOMP_RET_TRAP);
-  filter.rule(SYS_vfork, SECCOMP_RET_TRAP);
-#endif
+  for (const SystemCall& call : forbidden) filter.rule(call.number, SECCOMP_RET_TRAP);
   filter.rule(SYS_clone3,
               SECCOMP_RET_ERRNO | ENOSYS);  // libc falls back to clone, whose flags can be seen
-  filter.unless_first_argument_has(SYS_clone, clone_thread_flag);
-  for (const long call : {SYS_kill, SYS_tkill, SYS_tgkill})
-    filter.unless_first_argument_is(call, static_cast<std::uint32_t>(getpid()));
+  filter.unless_first_argument_has(starts_a_process.number, clone_thread_flag);
+  for (const SystemCall& call : signals)
+    filter.unless_first_argument_is(call.number, static_cast<std::uint32_t>(getpid()));
   Text text;
   dl_iterate_phdr(find_text, &text);
   if (text.low >> 32 == text.high >> 32)
-    for (const long call :
-         {SYS_socket, SYS_connect, SYS_accept, SYS_accept4, SYS_sendto, SYS_recvfrom, SYS_sendmsg,
-          SYS_recvmsg, SYS_pselect6, SYS_ppoll, SYS_epoll_pwait, SYS_bind, SYS_listen,
-#ifdef SYS_select
-          SYS_select, SYS_poll, SYS_epoll_wait,
-#endif
-          SYS_read, SYS_write, SYS_close})
-      filter.unless_from_outside(call, text);
+    for (const SystemCall& call : simulated) filter.unless_from_outside(call.number, text);
   filter.install();
 }
 

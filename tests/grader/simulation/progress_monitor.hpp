@@ -16,7 +16,7 @@ class ProgressMonitor {
   static constexpr unsigned useless_calls_max = 100;  ///< of the same kind on the same descriptor
   static constexpr unsigned useless_calls_total_max = 20'000;
   static constexpr std::uint64_t clock_reads_max = 100'000;
-  static constexpr std::uint64_t calls_max = 200'000;  ///< of one check, useful or not
+  static constexpr std::uint64_t calls_max = 50'000;  ///< of one check, useful or not
 
   /// Bytes moved, a connection came, a descriptor was closed, or time passed.
   void useful() {

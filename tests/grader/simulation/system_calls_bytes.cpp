@@ -54,6 +54,17 @@ std::string flag_names(int flags) {
   return names;
 }
 
+// writev(2) that takes what fits: a pipe may have room for something, and not for all.
+ssize_t write_what_fits(int fd, const std::vector<iovec>& parts) {
+  const int flags = real().fcntl(fd, F_GETFL);
+  real().fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  const ssize_t result = real().writev(fd, parts.data(), static_cast<int>(parts.size()));
+  const int error = errno;
+  real().fcntl(fd, F_SETFL, flags);
+  errno = error;
+  return result;
+}
+
 }  // namespace
 
 bool SystemCalls::is_nonblocking(int fd, int flags) const {
@@ -199,7 +210,7 @@ Answer SystemCalls::transmit(const char* function, int fd, const msghdr& message
       if (is_socket)
         result = real().sendmsg(fd, &request, flags | MSG_DONTWAIT);
       else if (file->kind == OpenFile::Kind::file || poll_now(fd, POLLOUT) != 0)
-        result = real().writev(fd, parts.data(), static_cast<int>(parts.size()));
+        result = write_what_fits(fd, parts);
       error = errno;
     }
     if (result >= 0) {

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -117,9 +118,12 @@ MISBEHAVIOUR(Crash, BySigpipe) {
 // Sanitized: stuck, crash
 // Sanitized says: division by zero
 MISBEHAVIOUR(Crash, ByADivision) {
+#if defined(__x86_64__)
   static volatile int zero = 0;
-  static volatile int result = 0;
-  result = 1 / zero;
+  std::printf("%d\n", 100 / zero);
+#else
+  ::raise(SIGFPE);  // elsewhere the processor gives 0
+#endif
 }
 
 // Gives: stuck, crash
@@ -153,7 +157,7 @@ MISBEHAVIOUR(Crash, ByAnIndexOutOfRange) {
 }
 
 // Gives: stuck, crash
-// Says: buffer overflow detected
+// Says: FD_SETSIZE on fd_set
 // Sanitized: stuck, crash
 // Sanitized says: the program
 MISBEHAVIOUR(Crash, ByADescriptorTooLargeForASet) {
@@ -168,22 +172,19 @@ MISBEHAVIOUR(Crash, ByADescriptorTooLargeForASet) {
 // Sanitized: stuck, crash
 // Sanitized says: the program
 MISBEHAVIOUR(Crash, ByScribblingOverItsStack) {
-  static volatile std::size_t size = 3 << 20;
-  char* volatile here = reinterpret_cast<char*>(__builtin_frame_address(0));
-  char* low = here - 4096;
-  for (std::size_t i = 0; i < size + (16u << 20); ++i) static_cast<char volatile*>(low)[i] = 'x';
+  static volatile std::size_t size = 256u << 20;
+  volatile char local[100];
+  for (std::size_t i = 0; i < size; ++i) local[i] = 'x';
 }
 
 // Gives: stuck, crash
-// Says: the program was killed by
+// Says: the program was killed by SIGSEGV
 // Sanitized: stuck, crash
 // Sanitized says: heap-buffer-overflow
 MISBEHAVIOUR(Crash, ByScribblingOverTheHeap) {
-  static volatile std::size_t size = 100'000;
-  char* volatile block = static_cast<char*>(std::malloc(100));
+  static volatile std::size_t size = 256u << 20;
+  auto* block = static_cast<volatile char*>(std::malloc(100));
   for (std::size_t i = 0; i < size; ++i) block[i] = 'x';
-  for (int i = 0; i < 1000; ++i) std::free(std::malloc(static_cast<std::size_t>(i) * 100));
-  std::free(block);
 }
 
 // Gives: failing, none

@@ -1,5 +1,6 @@
 /// @file
-/// A grading program whose checks misbehave, each in one way and each followed by an ordinary check.
+/// A grading program whose checks misbehave, each in one way and each followed by an ordinary
+/// check.
 #pragma once
 
 #include "scenario/check.hpp"

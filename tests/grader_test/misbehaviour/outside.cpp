@@ -56,15 +56,21 @@ MISBEHAVIOUR(NotHere, PosixSpawn) {
 
 // Gives: failing, not in this lesson
 // Says: the program called pthread_create (std::thread), which has no place in this lesson
-MISBEHAVIOUR(NotHere, Thread) { std::thread([] {}).join(); }
+MISBEHAVIOUR(NotHere, Thread) {
+  std::thread([] {}).join();
+}
 
 // Gives: failing, not in this lesson
 // Says: the program called pthread_create (std::thread), which has no place in this lesson
-MISBEHAVIOUR(NotHere, Jthread) { const std::jthread thread([] {}); }
+MISBEHAVIOUR(NotHere, Jthread) {
+  const std::jthread thread([] {});
+}
 
 // Gives: failing, not in this lesson
 // Says: the program called pthread_create (std::thread), which has no place in this lesson
-MISBEHAVIOUR(NotHere, Async) { std::async(std::launch::async, [] {}).wait(); }
+MISBEHAVIOUR(NotHere, Async) {
+  std::async(std::launch::async, [] {}).wait();
+}
 
 // Gives: failing, not in this lesson
 // Says: the program called epoll_create1, which has no place in this lesson; use select or poll

@@ -120,8 +120,8 @@ MISBEHAVIOUR(BusyLoop, WithSleepsOfNoTime) {
 // Gives: stuck, CPU loop
 // Says: the program computed for 2 s of processor time without coming to an end
 MISBEHAVIOUR(CpuLoop, InAnEmptyLoop) {
-  for (volatile int i = 0;; i = i ^ 1) {
-  }
+  volatile int i = 0;
+  for (;;) i = 1;
 }
 
 // Gives: stuck, CPU loop
@@ -172,11 +172,11 @@ MISBEHAVIOUR(Flood, OfDescriptors) {
 }
 
 // Gives: failing, none
-// Says: the program threw an exception that nobody expected: std::bad_alloc
+// Says: the program asked for more memory than a check may use (std::bad_alloc)
 // Sanitized: skipped
 MISBEHAVIOUR(Flood, OfMemoryByNew) {
   for (;;) {
-    char* block = new char[16 << 20];
+    char* volatile block = new char[16 << 20];
     for (int i = 0; i < 16 << 20; i += 4096) block[i] = 1;
   }
 }
@@ -186,7 +186,7 @@ MISBEHAVIOUR(Flood, OfMemoryByNew) {
 // Sanitized: skipped
 MISBEHAVIOUR(Flood, OfMemoryByMallocUnchecked) {
   for (;;) {
-    char* block = static_cast<char*>(std::malloc(16 << 20));
+    auto* block = static_cast<volatile char*>(std::malloc(16 << 20));
     for (int i = 0; i < 16 << 20; i += 4096) block[i] = 1;
   }
 }
