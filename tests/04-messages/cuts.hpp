@@ -204,11 +204,12 @@ inline void tell(const std::string& sentence, const Texts& fed,
 /// Fails the check with `sentence` and the difference.
 inline void tell(const std::string& sentence, const Difference& seen,
                  grader::Where where = grader::Where::here()) {
-  grader::fail(
-      sentence + "\n  fed:    " + listed(seen.fed, " | ") +
-          "\n  wanted: " + listed(seen.wanted, ", ") + "\n  got:    " +
-          (seen.exception ? "an exception, \"" + *seen.exception + "\"" : listed(seen.got, ", ")),
-      where);
+  std::string got = listed(seen.got, ", ");
+  if (seen.exception) got = "an exception, \"" + *seen.exception + "\"";
+  if (seen.is_refusal) got = "MessageTooLong";
+  grader::fail(sentence + "\n  fed:    " + listed(seen.fed, " | ") +
+                   "\n  wanted: " + listed(seen.wanted, ", ") + "\n  got:    " + got,
+               where);
 }
 
 }  // namespace cuts

@@ -1,10 +1,4 @@
-// grade: builds and grades lessons. For people, and for Meson.
-//
-//   grade LESSON         builds and grades one lesson: "03", "3" or "03-send-and-receive"
-//   grade --map          where you stand
-//   grade --build-all    builds every lesson that can be built (before a run of all)
-//   grade --for-meson LESSON    as the test of that name: TAP on standard output, the report on
-//   standard error
+// grade: builds and grades lessons. For people, and for Meson; see usage below.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +12,13 @@
 #include "course_config.hpp"
 
 namespace {
+
+constexpr const char* usage =
+    "usage: grade LESSON [WORDS]   build and grade one lesson: 3, 03 or 03-send-and-receive;\n"
+    "                              with WORDS only the checks whose names contain them\n"
+    "       grade --map            where you stand\n";
+// For Meson: --build-all (before a run of all lessons), and --for-meson LESSON (as the test of that
+// name: TAP on standard output, the report on standard error).
 
 std::string program_of(const std::string& lesson) { return "lesson-" + lesson; }
 
@@ -43,12 +44,15 @@ int report_build_failure(const std::string& lesson, const console::Build& build,
   return for_meson ? 0 : 1;
 }
 
-int grade_lesson(const std::string& lesson, bool for_meson) {
+int grade_lesson(const std::string& lesson, const std::string& words, bool for_meson) {
   const console::Build build = console::build({program_of(lesson)});
   if (!build.ok) return report_build_failure(lesson, build, for_meson);
   const std::string program = std::string(console::build_directory) + "/" + program_of(lesson);
-  std::string command = "'" + program + "' --results '" + console::results_directory + "'";
+  std::string command = console::shell_quoted(program) + " --results " +
+                        console::shell_quoted(console::results_directory);
   if (for_meson) command += " --tap";
+  if (!words.empty())  // a part of the checks is no result of the lesson
+    command = console::shell_quoted(program) + " --check " + console::shell_quoted(words);
   std::fflush(stdout);
   const int status = std::system(command.c_str());
   if (!for_meson) {
@@ -76,9 +80,14 @@ int main(int argc, char** argv) {
   }
   if (first == "--build-all" && argc == 2) return build_all();
   const bool for_meson = first == "--for-meson";
-  if (argc != (for_meson ? 3 : 2)) return list_lessons("usage: grade LESSON, or grade --map", "");
-  const std::string name = argv[argc - 1];
+  const bool is_help = first == "--help" || first == "-h";
+  const int lesson_at = for_meson ? 2 : 1;
+  if (is_help || argc <= lesson_at || argc > lesson_at + (for_meson ? 1 : 2)) {
+    std::fprintf(is_help ? stdout : stderr, "%s", usage);
+    return is_help ? 0 : 2;
+  }
+  const std::string name = argv[lesson_at];
   const std::string lesson = find_lesson(name);
   if (lesson.empty()) return list_lessons("There is no lesson ", name);
-  return grade_lesson(lesson, for_meson);
+  return grade_lesson(lesson, argc > lesson_at + 1 ? argv[lesson_at + 1] : "", for_meson);
 }

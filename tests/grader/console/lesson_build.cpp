@@ -31,12 +31,6 @@ class BuildLock {
   int fd_;
 };
 
-std::string shell_quoted(const std::string& text) {
-  std::string result = "'";
-  for (const char c : text) c == '\'' ? result += "'\\''" : result += c;
-  return result + "'";
-}
-
 bool is_ninjas_own(const std::string& line) {
   return line.rfind("ninja: ", 0) == 0 || line.rfind('[', 0) == 0 || line.rfind("FAILED: ", 0) == 0;
 }
@@ -55,6 +49,12 @@ std::string without_ninjas_words(const std::string& output) {
 }
 
 }  // namespace
+
+std::string shell_quoted(const std::string& text) {
+  std::string result = "'";
+  for (const char c : text) c == '\'' ? result += "'\\''" : result += c;
+  return result + "'";
+}
 
 Build build(const std::vector<std::string>& targets) {
   const BuildLock lock;

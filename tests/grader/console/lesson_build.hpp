@@ -18,6 +18,9 @@ struct Build {
 /// directory (a second one waits for the first). Blocks as long as that takes.
 Build build(const std::vector<std::string>& targets);
 
+/// `text` as one word of a shell command.
+std::string shell_quoted(const std::string& text);
+
 /// Writes for the learner that `lesson` does not build, with the compiler's words and where the
 /// contract stands.
 std::string build_failure_text(const std::string& lesson, const Build& build);

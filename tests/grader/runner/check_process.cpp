@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 
@@ -24,6 +25,7 @@ char alternate_stack[64 * 1024];
 
 const char* stack_end = nullptr;
 
+constexpr std::uintptr_t page_bytes = 4096;
 constexpr std::size_t stack_bytes_max = 8 << 20;
 constexpr std::size_t near_stack_end_bytes = 1 << 20;
 constexpr int heap_garbage = 0x5a;
@@ -45,13 +47,19 @@ bool is_stack_overflow(const void* address) {
          here < stack_end + near_stack_end_bytes / 16;
 }
 
+// Without the address itself, which is another one in every run.
+const char* bad_access_text(const siginfo_t& info) {
+  if (is_stack_overflow(info.si_addr))
+    return "stack overflow: endless recursion, or a huge local array";
+  if (info.si_code != SI_KERNEL && reinterpret_cast<std::uintptr_t>(info.si_addr) < page_bytes)
+    return "use of a null pointer";
+  return "use of memory that is not its own";
+}
+
 // On a stack of its own, so that an overflow of the ordinary one can be told from another bad
 // access.
 void on_bad_access(int signal, siginfo_t* info, void*) {
-  if (the_recording != nullptr)
-    put(the_recording->crash_note, is_stack_overflow(info->si_addr)
-                                       ? "stack overflow: endless recursion, or a huge local array"
-                                       : format("access to the address %p", info->si_addr));
+  if (the_recording != nullptr) put(the_recording->crash_note, bad_access_text(*info));
   ::signal(signal, SIG_DFL);
   ::raise(signal);
 }

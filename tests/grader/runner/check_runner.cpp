@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -29,6 +30,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr int look_again_ms = 100;
 constexpr double blocked_after_ms = 1000;
+constexpr std::size_t exception_text_max = 400;
 
 double ms_since(SteadyClock::time_point start) {
   return std::chrono::duration<double, std::milli>(SteadyClock::now() - start).count();
@@ -213,9 +215,12 @@ std::string in_learners_words(std::string message) {
   static const std::string description = "C++ exception with description \"";
   if (message.rfind(description + "std::bad_alloc", 0) == 0)
     return "the program asked for more memory than a check may use (std::bad_alloc)";
-  if (message.rfind(description, 0) == 0)
-    return "the program threw an exception that nobody expected: " +
-           message.substr(description.size(), message.rfind('"') - description.size());
+  if (message.rfind(description, 0) == 0) {
+    message.erase(0, description.size());
+    message.resize(std::min({message.rfind('"'), message.size(), exception_text_max}));
+    return "the program threw an exception that nobody expected" +
+           (message.empty() ? "" : ": " + message);
+  }
   if (message.rfind("Unknown C++ exception", 0) == 0)
     return "the program threw something that is no std::exception";
   if (message.rfind("Failed\n", 0) == 0) message.erase(0, 7);

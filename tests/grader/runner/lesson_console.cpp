@@ -9,6 +9,7 @@
 
 #include "report/timeline.hpp"
 #include "report/wording.hpp"
+#include "simulation/text.hpp"
 
 namespace grader {
 namespace {
@@ -36,65 +37,71 @@ void Tally::add(State state) {
 }
 
 int Tally::exit_status() const {
-  if (is_complete()) return 0;
-  if (is_untouched()) return 77;
+  if (is_complete() || is_untouched()) return 0;
   return failed == 0 && broken_machine > 0 ? 99 : 1;
 }
 
-LessonConsole::LessonConsole(std::string lesson, std::size_t check_count, bool speaks_tap)
+LessonConsole::LessonConsole(std::string lesson, bool speaks_tap)
     : lesson_(std::move(lesson)),
       speaks_tap_(speaks_tap),
       style_(!speaks_tap && isatty(STDOUT_FILENO) == 1) {
   if (speaks_tap_)
-    std::printf("TAP version 13\n1..%zu\n", check_count);
+    std::printf("TAP version 13\n");
   else
     std::printf("Lesson %s\n", style_.strong(lesson_).c_str());
 }
 
-// Meson learns of checks that are not started as skipped while nothing is started, and as missing
-// once something is.
 void LessonConsole::show(const CheckResult& result) {
-  has_started_ |= result.state != State::not_started;
-  held_back_.push_back(result);
-  if (speaks_tap_ && !has_started_) return;
-  for (const CheckResult& held : std::exchange(held_back_, {})) tell(held, true);
-  std::fflush(stdout);
-}
-
-void LessonConsole::tell(const CheckResult& result, bool has_started) {
   const std::string title = title_of(result.suite, result.name);
+  const bool is_skipped = result.state == State::not_started;
   ++number_;
   if (speaks_tap_) {
-    const bool is_good = result.state == State::passed || !has_started;
-    std::printf("%s %zu - %s%s\n", is_good ? "ok" : "not ok", number_, title.c_str(),
-                has_started ? "" : " # SKIP not started");
-    return;
+    std::printf("%s %zu - %s%s\n", has_failed(result) ? "not ok" : "ok", number_, title.c_str(),
+                is_skipped ? " # SKIP not started" : "");
+  } else {
+    std::string remark;
+    if (is_skipped) remark = style_.faint("  not started");
+    if (result.state == State::stuck) remark = std::string("  ") + verdict_name(result.verdict);
+    std::printf("  %s %s%s\n", style_.mark(result.state).c_str(), title.c_str(), remark.c_str());
   }
-  std::string remark;
-  if (result.state == State::not_started) remark = style_.faint("  not started");
-  if (result.state == State::stuck) remark = std::string("  ") + verdict_name(result.verdict);
-  std::printf("  %s %s%s\n", style_.mark(result.state).c_str(), title.c_str(), remark.c_str());
+  std::fflush(stdout);
 }
 
 void LessonConsole::end(const std::vector<CheckResult>& results, const Tally& tally,
                         bool every_report) {
-  for (const CheckResult& held : std::exchange(held_back_, {})) tell(held, has_started_);
+  if (speaks_tap_) {
+    // Skipped checks are no failure for Meson, but a lesson that has begun is not passed before its
+    // end.
+    if (tally.failed == 0 && !tally.is_untouched() && !tally.is_complete())
+      std::printf("not ok %zu - all checks are started and passed\n", ++number_);
+    std::printf("1..%zu\n", number_);
+  }
   std::fflush(stdout);
   std::FILE* out = speaks_tap_ ? stderr : stdout;
   const CheckResult* first = first_failed(results);
   for (const CheckResult& result : results)
     if (has_failed(result) && (every_report || &result == first))
       std::fprintf(out, "\n%s", report_text(result, lesson_).c_str());
-  if (!speaks_tap_) {
-    std::printf("\n%zu/%zu checks passed", tally.passed, tally.total());
-    if (tally.is_untouched())
-      std::printf(". Not started yet. Nothing is wrong: read lessons/%s/README.md first",
-                  lesson_.c_str());
-    else if (!tally.is_complete() && first == nullptr)
-      std::printf("; the others are not started");
-    std::printf(".\n");
-  }
-  std::fflush(out);
+  summarize(results, tally);
+}
+
+void LessonConsole::summarize(const std::vector<CheckResult>& results, const Tally& tally) const {
+  if (speaks_tap_ && (tally.is_untouched() || tally.is_complete())) return;  // Meson says it
+  std::string text = format("%zu/%zu checks passed", tally.passed, tally.total());
+  if (tally.failed > 0) text += format(", %zu failed", tally.failed);
+  if (tally.not_started > 0) text += format(", %zu not started", tally.not_started);
+  text += ".";
+  const auto not_started =
+      std::find_if(results.begin(), results.end(),
+                   [](const CheckResult& result) { return result.state == State::not_started; });
+  if (tally.is_untouched())
+    text += " Nothing is wrong: begin with lessons/" + lesson_ + "/README.md.";
+  else if (tally.failed == 0 && not_started != results.end())
+    text += " The next function to write: " + not_started->not_started + ".";
+  else if (tally.failed > 1)
+    text += " Another one whole: build/grade " + lesson_.substr(0, 2) + " \"words of its name\".";
+  std::fprintf(speaks_tap_ ? stderr : stdout, "\n%s", paragraph(text, 0).c_str());
+  std::fflush(nullptr);
 }
 
 void write_result_file(const std::string& directory, const std::string& lesson,

@@ -18,7 +18,7 @@ struct Tally {
   [[nodiscard]] std::size_t total() const { return passed + failed + not_started + broken_machine; }
   [[nodiscard]] bool is_untouched() const { return not_started == total(); }
   [[nodiscard]] bool is_complete() const { return passed == total(); }
-  /// 0 all passed; 1 some did not; 77 none is started; 99 the machine failed.
+  /// 0 all passed, or none is started, which is no failure; 1 some did not; 99 the machine failed.
   [[nodiscard]] int exit_status() const;
 };
 
@@ -26,22 +26,21 @@ struct Tally {
 /// Meson reads.
 class LessonConsole {
  public:
-  LessonConsole(std::string lesson, std::size_t check_count, bool speaks_tap);
+  LessonConsole(std::string lesson, bool speaks_tap);
 
   /// One line for the check.
   void show(const CheckResult& result);
 
-  /// The first check that failed, whole, and how many passed. With `every_report`, all that failed.
+  /// The first check that failed, whole, and what is left to do. With `every_report`, all that
+  /// failed.
   void end(const std::vector<CheckResult>& results, const Tally& tally, bool every_report);
 
  private:
-  void tell(const CheckResult& result, bool has_started);
+  void summarize(const std::vector<CheckResult>& results, const Tally& tally) const;
   std::string lesson_;
   bool speaks_tap_;
   Style style_;
-  bool has_started_ = false;
   std::size_t number_ = 0;
-  std::vector<CheckResult> held_back_;
 };
 
 /// Writes `directory`/LESSON.result: one line for each check, "state<TAB>title", and after an empty

@@ -1,12 +1,9 @@
-// The main() of every lesson's grading program.
-//
-//   lesson-NN-name [--tap] [--reports] [--results DIR] [--json FILE] [--gtest_filter=SUITE.NAME]
-//   [--gtest_list_tests]
-//
-// Exit status: Tally::exit_status(); with --tap always 0, for Meson reads the protocol instead.
+// The main() of every lesson's grading program; see usage() below.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -15,6 +12,7 @@
 #include "given/not_started.hpp"
 #include "libc/caller_filter.hpp"
 #include "libc/real_libc.hpp"
+#include "report/wording.hpp"
 #include "runner/check_runner.hpp"
 #include "runner/lesson_console.hpp"
 #include "scenario/check.hpp"
@@ -32,8 +30,24 @@ namespace {
 
 struct Options {
   bool tap = false, every_report = false;
-  std::string results_directory, json_file;
+  std::string words, results_directory, json_file;
 };
+
+int usage(const char* program) {
+  std::printf(
+      "usage: %s [--check WORDS] [--reports] [--tap] [--results DIR] [--json FILE]\n\n"
+      "Grades the lesson that it was built with.\n\n"
+      "  --check WORDS   only the checks in whose name these words stand\n"
+      "  --reports       every check that failed, whole, not only the first\n"
+      "  --tap           the Test Anything Protocol on standard output; status 0\n"
+      "  --results DIR   also write DIR/LESSON.result, for the course map\n"
+      "  --json FILE     also write everything as data, the recordings too\n"
+      "  --gtest_list_tests, --gtest_filter=SUITE.NAME   as in GoogleTest\n\n"
+      "Status: 0 all passed or nothing is started, 1 not all passed, 2 wrong usage,\n"
+      "99 the machine failed.\n",
+      program);
+  return 0;
+}
 
 Options parse(int argc, char** argv) {
   Options options;
@@ -43,6 +57,8 @@ Options parse(int argc, char** argv) {
       options.tap = true;
     } else if (argument == "--reports") {
       options.every_report = true;
+    } else if (argument == "--check" && i + 1 < argc) {
+      options.words = argv[++i];
     } else if (argument == "--results" && i + 1 < argc) {
       options.results_directory = argv[++i];
     } else if (argument == "--json" && i + 1 < argc) {
@@ -55,9 +71,16 @@ Options parse(int argc, char** argv) {
   return options;
 }
 
-// The checks in the order in which they stand in the lesson's file; one only, when the filter names
-// it.
-std::vector<const testing::TestInfo*> selected_checks(const std::string& filter) {
+bool contains(const std::string& text, const std::string& words) {
+  const auto same = [](unsigned char a, unsigned char b) {
+    return std::tolower(a) == std::tolower(b);
+  };
+  return std::search(text.begin(), text.end(), words.begin(), words.end(), same) != text.end();
+}
+
+// The checks in the order in which they stand in the lesson's file; only those that are asked for.
+std::vector<const testing::TestInfo*> selected_checks(const std::string& filter,
+                                                      const std::string& words) {
   std::vector<const testing::TestInfo*> checks;
   const auto& unit_test = *testing::UnitTest::GetInstance();
   for (int i = 0; i < unit_test.total_test_suite_count(); ++i) {
@@ -65,7 +88,9 @@ std::vector<const testing::TestInfo*> selected_checks(const std::string& filter)
     for (int k = 0; k < suite->total_test_count(); ++k) {
       const testing::TestInfo* check = suite->GetTestInfo(k);
       const std::string name = std::string(check->test_suite_name()) + "." + check->name();
-      if (filter == "*" || filter == name) checks.push_back(check);
+      const std::string title = grader::title_of(check->test_suite_name(), check->name());
+      if (filter != "*" && filter != name) continue;
+      if (contains(name, words) || contains(title, words)) checks.push_back(check);
     }
   }
   return checks;
@@ -74,17 +99,20 @@ std::vector<const testing::TestInfo*> selected_checks(const std::string& filter)
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string(argv[1]) == "--help") return usage(argv[0]);
   testing::InitGoogleTest(&argc, argv);
   if (GTEST_FLAG_GET(list_tests)) return RUN_ALL_TESTS();
   const Options options = parse(argc, argv);
-  const auto checks = selected_checks(GTEST_FLAG_GET(filter));
+  const auto checks = selected_checks(GTEST_FLAG_GET(filter), options.words);
   if (checks.empty()) {
-    std::fprintf(stderr, "%s: no check is named %s; --gtest_list_tests lists them\n", argv[0],
-                 GTEST_FLAG_GET(filter).c_str());
+    std::fprintf(stderr, "No check has that name. The checks are:\n");
+    for (const testing::TestInfo* check : selected_checks("*", ""))
+      std::fprintf(stderr, "  %s\n",
+                   grader::title_of(check->test_suite_name(), check->name()).c_str());
     return 2;
   }
   grader::CheckRunner runner;
-  grader::LessonConsole console(grader::lesson_name, checks.size(), options.tap);
+  grader::LessonConsole console(grader::lesson_name, options.tap);
   grader::Tally tally;
   std::vector<grader::CheckResult> results;
   for (const testing::TestInfo* check : checks) {

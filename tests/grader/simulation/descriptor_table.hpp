@@ -19,7 +19,8 @@ struct ConnectAttempt {
   Address to;
   std::string who;  ///< the peer that answers; empty: nobody is there
   bool answered = false;
-  int error = 0;  ///< errno of the answer; 0: connected
+  bool told = false;  ///< a connect(2) has told the program that it is connected
+  int error = 0;      ///< errno of the answer; 0: connected
   bool error_is_modelled =
       false;  ///< SO_ERROR must be answered by the simulation, not by the kernel
 };

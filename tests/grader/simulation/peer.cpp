@@ -37,13 +37,6 @@ auto checked(Simulation& simulation, const char* what, Call result) {
   return result;
 }
 
-std::uint16_t local_port(int fd) {
-  sockaddr_in address{};
-  socklen_t length = sizeof address;
-  real().getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
-  return ntohs(address.sin_port);
-}
-
 int listen_at(Simulation& simulation, Network::Use use) {
   const int fd = Simulation::out_of_the_way(
       checked(simulation, "socket", real().socket(AF_INET, SOCK_STREAM, 0)));
@@ -130,6 +123,7 @@ bool Peer::try_connect(std::uint16_t port, Where where) {
   real().getsockname(listener, reinterpret_cast<sockaddr*>(&to), &length);
   checked(simulation_, "connect", real().connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to));
   real_port_ = local_port(fd);
+  real_listener_port_ = ntohs(to.sin_port);
   take(fd);
   if (!settle_accept_queue(listener, pending + 1))
     simulation_.give_verdict(Verdict::infrastructure, "the loopback did not deliver a connection");
@@ -192,6 +186,9 @@ bool Peer::send_now(const std::string& data) {
     }
     offset += static_cast<std::size_t>(sent);
     connection_.peer_sent += static_cast<std::uint64_t>(sent);
+    // A program that has closed answers with a reset.
+    if (connection_.program_fd < 0 && connection_.program_finished)
+      connection_.program_reset = true;
   }
   settle();
   const std::string text = data.size() <= 48 ? quoted(data) : byte_count(data.size());

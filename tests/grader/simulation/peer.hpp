@@ -113,6 +113,7 @@ class Peer {
       const;               ///< "alice still waits to receive ..."; empty when done
   void take(int peer_fd);  ///< it is connected from now on
   [[nodiscard]] std::uint16_t real_port() const { return real_port_; }
+  [[nodiscard]] int real_listener_port() const { return real_listener_port_; }
 
  private:
   struct Step {
@@ -146,6 +147,7 @@ class Peer {
   bool is_reading_ = true;
   bool told_to_wait_ = false;
   std::uint16_t real_port_ = 0;
+  int real_listener_port_ = 0;  ///< the one that connects() connected to
   std::string received_;
   std::size_t expected_ = 0;  ///< bytes of received_ that receives() steps have asked for
   std::optional<Time> end_at_, reset_at_;

@@ -63,15 +63,22 @@ bool is_tcp_closed(int fd) {
   return !info || info->tcpi_state == TCP_CLOSE;
 }
 
-bool is_tcp_established(int fd) {
+bool can_still_send(int fd) {
   const auto info = tcp_information(fd);
-  return info && info->tcpi_state == TCP_ESTABLISHED;
+  return info && (info->tcpi_state == TCP_ESTABLISHED || info->tcpi_state == TCP_CLOSE_WAIT);
 }
 
 short poll_now(int fd, short events) {
   pollfd entry{fd, events, 0};
   real().poll(&entry, 1, 0);
   return entry.revents;
+}
+
+std::uint16_t local_port(int fd) {
+  sockaddr_in address{};
+  socklen_t length = sizeof address;
+  real().getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
+  return ntohs(address.sin_port);
 }
 
 int bytes_to_read(int fd) {

@@ -7,6 +7,8 @@
 /// never the program's fault.
 #pragma once
 
+#include <cstdint>
+
 #include "simulation/connection.hpp"
 
 namespace grader {
@@ -23,12 +25,15 @@ unsigned accept_queue_length(int listener);
 /// Whether the TCP socket is in the state CLOSE, that is reset, refused or never connected.
 bool is_tcp_closed(int fd);
 
-/// Whether the TCP socket is connected in both directions.
-bool is_tcp_established(int fd);
+/// Whether the TCP socket is connected and its own direction open; the other may have ended.
+bool can_still_send(int fd);
 
 /// poll(2) without waiting: which of `events` hold now, with POLLERR and POLLHUP; POLLNVAL for a
 /// bad descriptor.
 short poll_now(int fd, short events);
+
+/// The port to which an IPv4 socket is bound on the loopback; 0: none.
+std::uint16_t local_port(int fd);
 
 /// Bytes that can be read at once.
 int bytes_to_read(int fd);

@@ -1,5 +1,6 @@
 #include "simulation/simulation.hpp"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -20,6 +21,32 @@ namespace {
 
 constexpr int first_own_descriptor = 700;
 Simulation* the_simulation = nullptr;
+
+// SO_LINGER with a time of 0 makes close(2) send RST (socket(7)).
+bool aborts_when_closed(int fd) {
+  linger option{};
+  socklen_t length = sizeof option;
+  return real().getsockopt(fd, SOL_SOCKET, SO_LINGER, &option, &length) == 0 &&
+         option.l_onoff != 0 && option.l_linger == 0;
+}
+
+// Blocks the signals of `mask` as well while it lives.
+class AlsoBlocked {
+ public:
+  explicit AlsoBlocked(const sigset_t* mask) : is_active_(mask != nullptr) {
+    if (is_active_) pthread_sigmask(SIG_BLOCK, mask, &saved_);
+  }
+  ~AlsoBlocked() {
+    const Inside inside;  // what was held back arrives here
+    if (is_active_) pthread_sigmask(SIG_SETMASK, &saved_, nullptr);
+  }
+  AlsoBlocked(const AlsoBlocked&) = delete;
+  AlsoBlocked& operator=(const AlsoBlocked&) = delete;
+
+ private:
+  bool is_active_;
+  sigset_t saved_{};
+};
 
 }  // namespace
 
@@ -65,17 +92,37 @@ void Simulation::adopt(int fd, std::shared_ptr<OpenFile> file, bool lent,
   descriptors.add(fd, std::move(file), lent, opened_by, clock.now());
 }
 
-int Simulation::close_by_check(int fd) {
+int Simulation::close(int fd) {
   const auto file = descriptors.shared_file(fd);
+  Connection* connection = file ? file->connection : nullptr;
+  const bool resets = connection != nullptr && (bytes_to_read(fd) > 0 || aborts_when_closed(fd));
+  const int listener_port = file && file->listening ? local_port(fd) : 0;
   const int result = real().close(fd);
   if (!file) return result;
   descriptors.remove(fd, clock.now());
-  if (Connection* connection = file->connection; connection != nullptr) {
-    connection->program_fd = descriptors.any_descriptor_of(file.get());
-    connection->program_finished |= connection->program_fd < 0;
-    settle(*connection);
+  const int other = descriptors.any_descriptor_of(file.get());
+  if (connection != nullptr) {
+    connection->program_fd = other;
+    if (other < 0) {
+      connection->program_finished = true;
+      connection->program_reset = resets;
+      file->connection = nullptr;
+      settle(*connection);
+    }
   }
+  if (listener_port != 0 && other < 0) settle_refused_clients(listener_port);
   return result;
+}
+
+// The kernel resets the connections that were never accepted.
+void Simulation::settle_refused_clients(int listener_port) {
+  for (const auto& peer : peers_) {
+    Connection& c = peer->connection();
+    if (c.peer_fd < 0 || c.program_fd >= 0 || c.program_finished) continue;
+    if (peer->real_listener_port() != listener_port) continue;
+    c.program_finished = c.program_reset = true;
+    settle(c);
+  }
 }
 
 void Simulation::note_option(int fd, int level, int option, const void* value,
@@ -111,10 +158,12 @@ std::optional<Time> Simulation::next_event() const {
 }
 
 Simulation::Woken Simulation::wait(const Wait& wait) {
+  const AlsoBlocked also_blocked(wait.mask);
   for (;;) {
     interruption_ = Interruption::none;
     run_due();
     if (wait.ready()) return Woken::ready;
+    if (wait.mask != nullptr) let_signals_in(*wait.mask);
     if (interruption_ == Interruption::final ||
         (interruption_ == Interruption::restartable && !wait.restarts)) {
       progress.useful();
@@ -143,21 +192,53 @@ void Simulation::finish_script() {
     give_verdict(Verdict::expectation, "the program returned, but" + waiting);
 }
 
-void Simulation::deliver_signal(int signal) {
-  recorder.fault(signal_name(signal) + " arrives");
+// What the handler of `signal`, if there is one, does to a call that waits.
+Simulation::Interruption Simulation::caused_by(int signal) {
   struct sigaction action {};
   sigaction(signal, nullptr, &action);
-  {
-    const Inside inside;
-    ::raise(signal);
-  }
+  if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) return Interruption::none;
+  return (action.sa_flags & SA_RESTART) != 0 ? Interruption::restartable : Interruption::final;
+}
+
+void Simulation::deliver_signal(int signal) {
+  recorder.fault(signal_name(signal) + " arrives");
+  sigset_t blocked;
+  pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+  const bool stays_pending = sigismember(&blocked, signal) == 1;
+  const auto before = interruption_;
+  const auto caused = stays_pending ? Interruption::none : caused_by(signal);
+  const Inside inside;
+  ::raise(signal);
+  interruption_ = std::max(before, caused);
+}
+
+// Runs the handlers of the pending signals that `mask` does not hold back.
+void Simulation::let_signals_in(const sigset_t& mask) {
   sigset_t pending;
   sigpending(&pending);
-  const bool has_handler = action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
-  if (!has_handler || sigismember(&pending, signal) == 1) return;
-  const bool restarts = (action.sa_flags & SA_RESTART) != 0;
-  if (interruption_ != Interruption::final)
-    interruption_ = restarts ? Interruption::restartable : Interruption::final;
+  auto caused = interruption_;
+  for (int signal = 1; signal < NSIG; ++signal)
+    if (sigismember(&pending, signal) == 1 && sigismember(&mask, signal) == 0)
+      caused = std::max(caused, caused_by(signal));
+  const Inside inside;
+  sigset_t before;
+  pthread_sigmask(SIG_SETMASK, &mask, &before);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  interruption_ = caused;
+}
+
+Time Simulation::set_alarm(Time time) {
+  const Time left = alarm_at_ ? *alarm_at_ - clock.now() : Time{};
+  ++alarm_number_;
+  alarm_at_.reset();
+  if (time == Time{}) return left;
+  alarm_at_ = clock.now() + time;
+  events.plan(*alarm_at_, [this, number = alarm_number_] {
+    if (number != alarm_number_) return;
+    alarm_at_.reset();
+    deliver_signal(SIGALRM);
+  });
+  return left;
 }
 
 void Simulation::settle(const Connection& connection) {

@@ -2,6 +2,8 @@
 /// The discrete-event simulation: one program, its peers, a virtual clock, real loopback sockets.
 #pragma once
 
+#include <signal.h>
+
 #include <functional>
 #include <map>
 #include <memory>
@@ -74,8 +76,9 @@ class Simulation {
   struct Wait {
     std::function<bool()> ready;
     std::optional<Time> deadline;
-    std::string call;       ///< for the verdict
-    bool restarts = false;  ///< a handler with SA_RESTART does not end it (signal(7))
+    std::string call;                ///< for the verdict
+    bool restarts = false;           ///< a handler with SA_RESTART does not end it (signal(7))
+    const sigset_t* mask = nullptr;  ///< the signal mask while it waits, as of pselect(2)
   };
 
   /// Lets time pass until the wait is over. Gives the verdict "blocked for ever" when nothing can
@@ -91,6 +94,10 @@ class Simulation {
   /// Delivers `signal` to the program now, as the kernel would while it runs or waits.
   void deliver_signal(int signal);
 
+  /// SIGALRM arrives after `time`, and no longer when an earlier call said; 0: never. Returns how
+  /// long it would still have taken (alarm(2)).
+  Time set_alarm(Time time);
+
   /// Ends the check here and now.
   [[noreturn]] void give_verdict(Verdict verdict, const std::string& text, Where where = {"", 0});
 
@@ -103,8 +110,9 @@ class Simulation {
   /// Enters a new descriptor of the program.
   void adopt(int fd, std::shared_ptr<OpenFile> file, bool lent, const std::string& opened_by);
 
-  /// close(2) by the check's own code between two runs of the program; the ledger follows.
-  int close_by_check(int fd);
+  /// close(2), by the program or by the check's own code between two runs of it: the ledger
+  /// follows, and the other side notices.
+  int close(int fd);
 
   /// A socket option of the program's was set: notes SO_RCVTIMEO and SO_SNDTIMEO, which the kernel
   /// would round up to its own ticks.
@@ -116,11 +124,16 @@ class Simulation {
 
  private:
   enum class Interruption { none, restartable, final };
+  static Interruption caused_by(int signal);
+  void let_signals_in(const sigset_t& mask);
+  void settle_refused_clients(int listener_port);
   [[nodiscard]] std::optional<Time> next_event() const;
   [[nodiscard]] std::string waiting_peers() const;
 
   std::vector<std::unique_ptr<Peer>> peers_;
   Interruption interruption_ = Interruption::none;
+  std::optional<Time> alarm_at_;
+  unsigned alarm_number_ = 0;  ///< an alarm that has been replaced knows it by this
 };
 
 }  // namespace grader

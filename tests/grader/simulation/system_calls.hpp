@@ -68,7 +68,7 @@ class SystemCalls {
   Answer sleep(const char* function, Time time, Time* left);
   Answer sleep_for_ever(const char* function, const sigset_t* mask);
   Answer clock_gettime(clockid_t clock, timespec* time);
-  Answer alarm(Time time);
+  Answer alarm(const char* function, Time time, Time& left);
 
   /// A call that is simply recorded: its result is the kernel's.
   Answer recorded(const char* function, int fd, const std::string& text, long value, int error);
@@ -95,7 +95,8 @@ class SystemCalls {
                                         Recorder::Call call);
   void answer_connect(const std::shared_ptr<OpenFile>& file, const HostAnswer& host);
   int connect_really(int fd, const HostAnswer& host, OpenFile& file);
-  int finish_connect(int fd, OpenFile& file);
+  static int take_connect_error(int fd, OpenFile& file);
+  static int take_modelled_error(OpenFile& file);
   [[nodiscard]] std::string hidden_by_nfds(int nfds, const fd_set* read, const fd_set* write,
                                            const fd_set* except) const;
   int look(int nfds, fd_set* read, fd_set* write, fd_set* except) const;

@@ -84,7 +84,7 @@ bool SystemCalls::is_ready(int fd, short events) const {
   if (file != nullptr && file->is_connecting()) return false;
   short found = poll_now(fd, events);
   if (file != nullptr && file->connection != nullptr && file->connection->room() == 0 &&
-      is_tcp_established(fd))
+      can_still_send(fd))
     found = static_cast<short>(found & ~POLLOUT);
   return found != 0;
 }
@@ -95,7 +95,8 @@ Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int f
       begin(function, fd, format("%s(%d, %zu%s)", function, fd, size, flag_names(flags).c_str()));
   simulation_.run_due();
   if (auto failure = planned_failure("recv", function, fd, call)) return *failure;
-  const OpenFile* file = simulation_.descriptors.file(fd);
+  OpenFile* file = simulation_.descriptors.file(fd);
+  if (const int error = take_modelled_error(*file)) return failed(function, fd, call, error);
   const bool is_socket =
       file->kind == OpenFile::Kind::stream_socket || file->kind == OpenFile::Kind::other_socket;
   Connection* connection = file->connection;
@@ -108,9 +109,11 @@ Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int f
   std::size_t got = 0;
 
   const auto gave = [&] {
-    simulation_.progress.useful();
-    return simulation_.recorder.done(call, static_cast<long>(got),
-                                     std::to_string(got) + " " + text_of(message, got, 24));
+    if (takes) simulation_.progress.useful();
+    const Answer answer = simulation_.recorder.done(
+        call, static_cast<long>(got), std::to_string(got) + " " + text_of(message, got, 24));
+    if (!takes) simulation_.useless(function, fd, call);
+    return answer;
   };
   for (;;) {
     // An error stays pending for the next call when this one has got something (MSG_WAITALL).
@@ -177,7 +180,8 @@ Answer SystemCalls::transmit(const char* function, int fd, const msghdr& message
                    flag_names(flags).c_str()));
   simulation_.run_due();
   if (auto failure = planned_failure("send", function, fd, call)) return *failure;
-  const OpenFile* file = simulation_.descriptors.file(fd);
+  OpenFile* file = simulation_.descriptors.file(fd);
+  if (const int error = take_modelled_error(*file)) return failed(function, fd, call, error);
   const bool is_socket =
       file->kind == OpenFile::Kind::stream_socket || file->kind == OpenFile::Kind::other_socket;
   Connection* connection = file->connection;
@@ -189,13 +193,17 @@ Answer SystemCalls::transmit(const char* function, int fd, const msghdr& message
   std::size_t sent = 0;
 
   const auto took = [&] {
-    simulation_.progress.useful();
-    return simulation_.recorder.done(call, static_cast<long>(sent));
+    if (sent > 0) simulation_.progress.useful();
+    const Answer answer = simulation_.recorder.done(call, static_cast<long>(sent));
+    if (sent == 0) simulation_.useless(function, fd, call);
+    return answer;
   };
   for (;;) {
+    // As in receive(): the error is the next call's.
+    if (sent > 0 && is_socket && (poll_now(fd, 0) & POLLERR) != 0) return took();
     std::size_t want = limit - sent;
     bool is_full = file->is_connecting();
-    if (connection != nullptr && is_tcp_established(fd)) {
+    if (connection != nullptr && can_still_send(fd)) {
       const std::uint64_t room = connection->room();
       is_full = room == 0 && size > 0;
       want = static_cast<std::size_t>(std::min<std::uint64_t>(want, room));
@@ -207,6 +215,7 @@ Answer SystemCalls::transmit(const char* function, int fd, const msghdr& message
       msghdr request = message;
       request.msg_iov = parts.data();
       request.msg_iovlen = parts.size();
+      errno = EAGAIN;
       if (is_socket)
         result = real().sendmsg(fd, &request, flags | MSG_DONTWAIT);
       else if (file->kind == OpenFile::Kind::file || poll_now(fd, POLLOUT) != 0)

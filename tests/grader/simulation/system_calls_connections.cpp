@@ -15,22 +15,13 @@ namespace {
 
 constexpr int connect_wait_max_ms = 10'000;
 
-std::uint16_t port_of(int fd, bool of_peer) {
-  sockaddr_in address{};
-  socklen_t length = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  const int rc =
-      of_peer ? real().getpeername(fd, generic, &length) : real().getsockname(fd, generic, &length);
-  return rc == 0 ? ntohs(address.sin_port) : std::uint16_t{0};
-}
-
 // A port of this check's own at which nobody listens. The descriptor keeps it from being given to
 // anybody else.
 sockaddr_in closed_port(int& keeper) {
   keeper = Simulation::out_of_the_way(real().socket(AF_INET, SOCK_STREAM, 0));
   sockaddr_in address = Network::real_address(Network::Use::scripted_hosts, 0);
   real().bind(keeper, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  address.sin_port = htons(port_of(keeper, false));
+  address.sin_port = htons(local_port(keeper));
   return address;
 }
 
@@ -48,10 +39,9 @@ int fetch_error(int fd) {
 // kernel holds for the program, which is then still to be fetched as SO_ERROR.
 int SystemCalls::connect_really(int fd, const HostAnswer& host, OpenFile& file) {
   int keeper = -1;
-  sockaddr_in to =
-      host.real_listener >= 0
-          ? Network::real_address(Network::Use::scripted_hosts, port_of(host.real_listener, false))
-          : closed_port(keeper);
+  sockaddr_in to = host.real_listener >= 0 ? Network::real_address(Network::Use::scripted_hosts,
+                                                                   local_port(host.real_listener))
+                                           : closed_port(keeper);
   const int flags = real().fcntl(fd, F_GETFL);
   real().fcntl(fd, F_SETFL, flags | O_NONBLOCK);
   (void)real().connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to);
@@ -69,7 +59,7 @@ int SystemCalls::connect_really(int fd, const HostAnswer& host, OpenFile& file) 
   file.description = "the connection to " + connection.name;
   if (!file.bound) {
     file.bound = Address::of(file.family == AF_INET6 ? "::1" : "127.0.0.1", 0);
-    file.bound->port = simulation_.network.shown_port(port_of(fd, false));
+    file.bound->port = simulation_.network.shown_port(local_port(fd));
   }
   const int on = 1;
   real().setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -96,12 +86,17 @@ void SystemCalls::answer_connect(const std::shared_ptr<OpenFile>& file, const Ho
     simulation_.recorder.fault(name + ": " + error_name(attempt.error));
 }
 
-// What a connect that waited for the answer returns: the error is fetched, so SO_ERROR is clear
-// afterwards.
-int SystemCalls::finish_connect(int fd, OpenFile& file) {
-  file.attempt->error_is_modelled = false;
-  (void)fetch_error(fd);
-  return file.attempt->error;
+// Takes the error that the simulation, not the kernel, holds for the program; 0: none.
+int SystemCalls::take_modelled_error(OpenFile& file) {
+  if (!file.attempt || !file.attempt->answered) return 0;
+  return std::exchange(file.attempt->error_is_modelled, false) ? file.attempt->error : 0;
+}
+
+// The error with which a connect failed, which the program has then been told: SO_ERROR is clear
+// afterwards. 0: it was told before.
+int SystemCalls::take_connect_error(int fd, OpenFile& file) {
+  const int pending = fetch_error(fd);
+  return pending != 0 ? pending : take_modelled_error(file);
 }
 
 Answer SystemCalls::connect(int fd, const sockaddr* address, socklen_t length) {
@@ -121,10 +116,12 @@ Answer SystemCalls::connect(int fd, const sockaddr* address, socklen_t length) {
   }
   if (to->family != file->family) return failed("connect", fd, call, EAFNOSUPPORT);
   if (file->is_connecting()) return failed("connect", fd, call, EALREADY);
-  if (file->connection != nullptr) return failed("connect", fd, call, EISCONN);
+  if (file->connection != nullptr) {
+    const bool is_news = file->attempt && !std::exchange(file->attempt->told, true);
+    return is_news ? simulation_.recorder.done(call, 0) : failed("connect", fd, call, EISCONN);
+  }
   if (file->attempt && file->attempt->error != 0) {
-    const bool is_modelled = std::exchange(file->attempt->error_is_modelled, false);
-    const int error = is_modelled ? file->attempt->error : fetch_error(fd);
+    const int error = take_connect_error(fd, *file);
     if (error != 0) return failed("connect", fd, call, error);
     return failed("connect", fd, call, EINVAL, "its last connect failed");
   }
@@ -132,7 +129,7 @@ Answer SystemCalls::connect(int fd, const sockaddr* address, socklen_t length) {
   const auto found = simulation_.hosts.find(*to);
   const HostAnswer host = found == simulation_.hosts.end() ? HostAnswer{} : found->second;
   file->attempt =
-      ConnectAttempt{*to, host.peer == nullptr ? "" : host.peer->name(), false, 0, false};
+      ConnectAttempt{*to, host.peer == nullptr ? "" : host.peer->name(), false, false, 0, false};
   file->other_end = *to;
   const auto planned = simulation_.faults.next_error("connect");
   if (planned && *planned != EINTR) {
@@ -159,8 +156,8 @@ Answer SystemCalls::connect(int fd, const sockaddr* address, socklen_t length) {
   if (woken == Simulation::Woken::interrupted)
     return failed("connect", fd, call, EINTR, "it goes on by itself");
   if (woken == Simulation::Woken::timed_out) return failed("connect", fd, call, EINPROGRESS);
-  if (const int error = finish_connect(fd, *file); error != 0)
-    return failed("connect", fd, call, error);
+  if (file->attempt->error != 0) return failed("connect", fd, call, take_connect_error(fd, *file));
+  file->attempt->told = true;
   return simulation_.recorder.done(call, 0);
 }
 

@@ -133,6 +133,10 @@ Answer SystemCalls::duplicated(const std::string& text, const char* function, in
                                int error) {
   const auto call = begin(function, from, text);
   if (fd < 0) return failed(function, from, call, error);
+  if (auto failure = planned_failure("dup", function, from, call)) {
+    real().close(fd);
+    return *failure;
+  }
   auto file = simulation_.descriptors.shared_file(from);
   if (!file) file = new_file(OpenFile::Kind::file, format("a duplicate of descriptor %d", from));
   simulation_.adopt(fd, std::move(file), false, format("%s()", function));
@@ -140,7 +144,8 @@ Answer SystemCalls::duplicated(const std::string& text, const char* function, in
 }
 
 Answer SystemCalls::dup2(const char* function, int from, int to, int flags) {
-  if (from != to && knows(to)) (void)close(to);
+  const bool is_foreign = to > 2 && !knows(to) && real().fcntl(to, F_GETFD) >= 0;
+  if (from != to && (knows(to) || is_foreign)) (void)close(to);
   const int fd = flags == 0 ? real().dup2(from, to) : real().dup3(from, to, flags);
   return duplicated(format("%s(%d, %d)", function, from, to), function, from, fd, errno);
 }
@@ -152,15 +157,18 @@ Answer SystemCalls::close(int fd) {
   if (fd < 0 || is_unjudged) return failed("close", fd, call, EBADF);
   if (descriptor == nullptr) {
     const auto closed_at = simulation_.descriptors.closed_at(fd);
-    simulation_.recorder.failed(call, EBADF);
+    const bool is_open = real().fcntl(fd, F_GETFD) >= 0;
+    if (!is_open) simulation_.recorder.failed(call, EBADF);
     std::string text = format("the program closed descriptor %d, ", fd);
     if (fd <= 2)
-      text += format("standard %s", fd == 0 ? "input" : fd == 1 ? "output" : "error");
+      text += format("standard %s, which it never opened", fd == 0   ? "input"
+                                                           : fd == 1 ? "output"
+                                                                     : "error");
     else if (closed_at)
       text += "which it had closed before, at " + to_text(*closed_at) +
               "; by then the number could have belonged to somebody else";
     else
-      text += real().fcntl(fd, F_GETFD) < 0 ? "which is not open" : "which is not its own";
+      text += is_open ? "which is not its own" : "which is not open";
     simulation_.give_verdict(Verdict::bad_close, text);
   }
   if (descriptor->lent)
@@ -168,20 +176,7 @@ Answer SystemCalls::close(int fd) {
         Verdict::bad_close,
         format("the program closed descriptor %d (%s), which it had only borrowed", fd,
                descriptor->file->description.c_str()));
-  const auto file = descriptor->file;
-  const bool has_unread_input = file->connection != nullptr && bytes_to_read(fd) > 0;
-  real().close(fd);
-  simulation_.descriptors.remove(fd, simulation_.clock.now());
-  const int other = simulation_.descriptors.any_descriptor_of(file.get());
-  if (Connection* connection = file->connection; connection != nullptr) {
-    connection->program_fd = other;
-    if (other < 0) {
-      connection->program_finished = true;
-      connection->program_reset = has_unread_input;
-      file->connection = nullptr;
-      simulation_.settle(*connection);
-    }
-  }
+  simulation_.close(fd);
   simulation_.progress.useful();
   if (const int error = simulation_.faults.close_error(); error != 0)
     return simulation_.recorder.failed(call, error, "closed all the same");
@@ -212,7 +207,9 @@ Answer SystemCalls::fcntl(int fd, int command, void* argument) {
   else
     text = format("fcntl(%d, %d)", fd, command);
   const auto call = begin("fcntl", fd, text);
-  if (auto failure = planned_failure("fcntl", "fcntl", fd, call)) return *failure;
+  const bool can_fail = command != F_GETFD && command != F_GETFL;  // of an open descriptor
+  if (auto failure = can_fail ? planned_failure("fcntl", "fcntl", fd, call) : std::nullopt)
+    return *failure;
   const int result = real().fcntl(fd, command, argument);
   if (result < 0) return failed("fcntl", fd, call, errno);
   return simulation_.recorder.done(call, result);

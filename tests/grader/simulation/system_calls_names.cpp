@@ -49,12 +49,9 @@ std::string option_name(int level, int option) {
   return format("level %d option %d", level, option);
 }
 
-std::uint16_t real_local_port(int fd) {
-  sockaddr_in address{};
-  socklen_t length = sizeof address;
-  real().getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
-  return ntohs(address.sin_port);
-}
+// What the kernel demands before it looks at the family (SIN6_LEN_RFC2133); the real socket behind
+// an IPv6 one is an IPv4 one and would say something else.
+constexpr socklen_t ipv6_length_min = 24;
 
 Address any_address(int family) { return Address::of(family == AF_INET6 ? "::" : "0.0.0.0", 0); }
 
@@ -72,7 +69,10 @@ Answer SystemCalls::bind(int fd, const sockaddr* address, socklen_t length) {
   if (auto failure = planned_failure("bind", "bind", fd, call)) return *failure;
   OpenFile* file = simulation_.descriptors.file(fd);
   const auto asked = Address::from(address, length);
-  if (file == nullptr || file->kind != OpenFile::Kind::stream_socket || !asked) {
+  const bool is_stream = file != nullptr && file->kind == OpenFile::Kind::stream_socket;
+  if (is_stream && file->family == AF_INET6 && length < ipv6_length_min)
+    return failed("bind", fd, call, EINVAL);
+  if (!is_stream || !asked) {
     if (real().bind(fd, address, length) < 0) return failed("bind", fd, call, errno);
     return simulation_.recorder.done(call, 0);
   }
@@ -83,7 +83,7 @@ Answer SystemCalls::bind(int fd, const sockaddr* address, socklen_t length) {
   if (real().bind(fd, reinterpret_cast<const sockaddr*>(&really), sizeof really) < 0)
     return failed("bind", fd, call, errno);
   file->bound = *asked;
-  if (asked->port == 0) file->bound->port = simulation_.network.shown_port(real_local_port(fd));
+  if (asked->port == 0) file->bound->port = simulation_.network.shown_port(local_port(fd));
   return simulation_.recorder.done(call, 0);
 }
 
@@ -96,7 +96,7 @@ Answer SystemCalls::listen(int fd, int backlog) {
     const sockaddr_in really = Network::real_address(Network::Use::program_v4, 0);
     real().bind(fd, reinterpret_cast<const sockaddr*>(&really), sizeof really);
     file->bound = any_address(file->family);
-    file->bound->port = simulation_.network.shown_port(real_local_port(fd));
+    file->bound->port = simulation_.network.shown_port(local_port(fd));
   }
   if (real().listen(fd, backlog) < 0) return failed("listen", fd, call, errno);
   if (is_stream) {
@@ -174,10 +174,7 @@ Answer SystemCalls::getsockopt(int fd, int level, int option, void* value, sockl
     int error = 0;
     std::memcpy(&error, value, sizeof error);
     if (file->is_connecting()) error = 0;
-    if (file->attempt && file->attempt->answered && file->attempt->error_is_modelled) {
-      error = file->attempt->error;
-      file->attempt->error_is_modelled = false;
-    }
+    if (const int modelled = take_modelled_error(*file); modelled != 0) error = modelled;
     std::memcpy(value, &error, sizeof error);
     return simulation_.recorder.done(call, 0,
                                      error == 0 ? "0, no error" : "0, " + error_name(error));

@@ -1,6 +1,7 @@
 // Waiting and telling the time.
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "libc/real_libc.hpp"
 #include "simulation/settle.hpp"
@@ -30,23 +31,6 @@ std::string sets_text(int nfds, const fd_set* read, const fd_set* write, const f
 std::string timeout_text(std::optional<Time> timeout) {
   return timeout ? to_text(*timeout) : "no timeout";
 }
-
-// The signal mask of pselect and ppoll, in force while it lives.
-class MaskDuringWait {
- public:
-  explicit MaskDuringWait(const sigset_t* mask) : active_(mask != nullptr) {
-    if (active_) pthread_sigmask(SIG_SETMASK, mask, &saved_);
-  }
-  ~MaskDuringWait() {
-    if (active_) pthread_sigmask(SIG_SETMASK, &saved_, nullptr);
-  }
-  MaskDuringWait(const MaskDuringWait&) = delete;
-  MaskDuringWait& operator=(const MaskDuringWait&) = delete;
-
- private:
-  bool active_;
-  sigset_t saved_{};
-};
 
 }  // namespace
 
@@ -119,8 +103,7 @@ Answer SystemCalls::select(const char* function, int nfds, fd_set* read, fd_set*
     error = errno;
     return count != 0;
   };
-  const MaskDuringWait mask_during_wait(mask);
-  const auto woken = simulation_.wait({ready, deadline, text, false});
+  const auto woken = simulation_.wait({ready, deadline, text, false, mask});
   if (left != nullptr)
     *left = deadline ? std::max(Time{}, *deadline - simulation_.clock.now()) : Time{};
   if (woken == Simulation::Woken::interrupted) return failed(function, -1, call, EINTR);
@@ -151,9 +134,15 @@ Answer SystemCalls::poll(const char* function, pollfd* entries, nfds_t count,
   const auto ready = [&] {
     ready_count = real().poll(entries, count, 0);
     error = errno;
-    for (nfds_t i = 0; ready_count > 0 && i < count; ++i) {
+    for (nfds_t i = 0; ready_count >= 0 && i < count; ++i) {
+      OpenFile* file = simulation_.descriptors.file(entries[i].fd);
+      if (file != nullptr && (entries[i].events & POLLIN) != 0 &&
+          std::exchange(file->spurious_readiness, false)) {
+        if (entries[i].revents == 0) ++ready_count;
+        entries[i].revents = static_cast<short>(entries[i].revents | POLLIN);
+        continue;
+      }
       if (entries[i].revents == 0 || entries[i].revents == POLLNVAL) continue;
-      const OpenFile* file = simulation_.descriptors.file(entries[i].fd);
       if (file != nullptr && file->is_connecting())
         entries[i].revents = 0;
       else if ((entries[i].revents & POLLOUT) != 0 && !is_ready(entries[i].fd, POLLOUT))
@@ -162,8 +151,7 @@ Answer SystemCalls::poll(const char* function, pollfd* entries, nfds_t count,
     }
     return ready_count != 0;
   };
-  const MaskDuringWait mask_during_wait(mask);
-  const auto woken = simulation_.wait({ready, deadline, text, false});
+  const auto woken = simulation_.wait({ready, deadline, text, false, mask});
   if (woken == Simulation::Woken::interrupted) return failed(function, -1, call, EINTR);
   if (ready_count < 0) return failed(function, -1, call, error);
   std::string shown = ready_count == 0 ? "0, timeout" : std::to_string(ready_count);
@@ -187,8 +175,7 @@ Answer SystemCalls::sleep(const char* function, Time time, Time* left) {
 Answer SystemCalls::sleep_for_ever(const char* function, const sigset_t* mask) {
   const std::string text = format("%s()", function);
   const auto call = begin(function, -1, text);
-  const MaskDuringWait mask_during_wait(mask);
-  (void)simulation_.wait({[] { return false; }, std::nullopt, text, false});
+  (void)simulation_.wait({[] { return false; }, std::nullopt, text, false, mask});
   return failed(function, -1, call, EINTR);
 }
 
@@ -207,12 +194,10 @@ Answer SystemCalls::clock_gettime(clockid_t clock, timespec* time) {
   return {0, 0};
 }
 
-Answer SystemCalls::alarm(Time time) {
-  const auto call = begin("alarm", -1, format("alarm(%s)", to_text(time).c_str()));
-  if (time > Time{})
-    simulation_.events.plan(simulation_.clock.now() + time,
-                            [&it = simulation_] { it.deliver_signal(SIGALRM); });
-  return simulation_.recorder.done(call, 0);
+Answer SystemCalls::alarm(const char* function, Time time, Time& left) {
+  const auto call = begin(function, -1, format("%s(%s)", function, to_text(time).c_str()));
+  left = simulation_.set_alarm(time);
+  return simulation_.recorder.done(call, 0, to_text(left));
 }
 
 }  // namespace grader

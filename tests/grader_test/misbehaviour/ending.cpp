@@ -178,7 +178,7 @@ MISBEHAVIOUR(Crash, ByScribblingOverItsStack) {
 }
 
 // Gives: stuck, crash
-// Says: the program was killed by SIGSEGV
+// Says: the program was killed by SIG
 // Sanitized: stuck, crash
 // Sanitized says: heap-buffer-overflow
 MISBEHAVIOUR(Crash, ByScribblingOverTheHeap) {

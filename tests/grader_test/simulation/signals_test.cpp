@@ -1,0 +1,191 @@
+// Signals. The facts are those of tests/facts/signals_test.cpp.
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "calls.hpp"
+
+using namespace grader_test;
+
+namespace {
+
+volatile sig_atomic_t handled = 0;
+int pipe_to_itself[2];
+
+void count(int) { handled = handled + 1; }
+
+void write_to_itself(int) { (void)!::write(pipe_to_itself[1], "s", 1); }
+
+sigset_t blocked(int signal) {
+  sigset_t set, before;
+  sigemptyset(&set);
+  sigaddset(&set, signal);
+  sigprocmask(SIG_BLOCK, &set, &before);
+  return before;
+}
+
+}  // namespace
+
+TEST(Signals, InterruptCallsThatWait) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  for (const Time time : {1s, 2s, 3s, 4s, 5s, 6s}) scenario.signal_at(time, SIGUSR1);
+  alice.stops_reading();
+  scenario.run([&] {
+    const int listener = listening_socket();
+    EXPECT_EQ(received(fd), "-1 EINTR");
+    EXPECT_EQ(outcome(::accept(listener, nullptr, nullptr)), "-1 EINTR");
+    EXPECT_EQ(selected({.read = {fd}}), "-1 EINTR");
+    EXPECT_EQ(polled(fd, POLLIN, -1), "-1 EINTR");
+    EXPECT_EQ(outcome(::pause()), "-1 EINTR");
+    EXPECT_EQ(sent(fd, std::string(200'000, 'x')), "65536");  // what it had taken
+    EXPECT_EQ(steady_time(), 6s);
+    ::close(listener);
+  });
+  EXPECT_EQ(scenario.handler_runs(), 6);
+}
+
+TEST(Signals, RestartRecvButNeverSelect) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  scenario.signal_at(1s, SIGUSR1, Handler::restarting);
+  scenario.signal_at(3s, SIGUSR1, Handler::restarting);
+  alice.at(2s).sends("x");
+  scenario.run([&] {
+    EXPECT_EQ(received(fd), "x");
+    EXPECT_EQ(selected({.read = {fd}}), "-1 EINTR");
+  });
+  EXPECT_EQ(scenario.handler_runs(), 2);
+}
+
+TEST(Signals, DoNotRestartARecvWithATimeout) {
+  Scenario scenario;
+  const int fd = scenario.peer("alice").connected();
+  scenario.signal_at(1s, SIGUSR1, Handler::restarting);
+  scenario.run([&] {
+    set_timeout(fd, SO_RCVTIMEO, 10s);
+    EXPECT_EQ(received(fd), "-1 EINTR");
+    EXPECT_EQ(steady_time(), 1s);
+  });
+}
+
+TEST(Signals, DoNotInterruptWhatIsReady) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  scenario.signal_at(1s, SIGUSR1);
+  alice.at(1s).sends("x");
+  scenario.run([&] { EXPECT_EQ(received(fd), "x"); });
+  EXPECT_EQ(scenario.handler_runs(), 1);
+}
+
+TEST(Signals, WaitWhileTheyAreBlocked) {
+  Scenario scenario;
+  scenario.signal_at(1s, SIGUSR1);
+  scenario.run([&] {
+    const sigset_t before = blocked(SIGUSR1);
+    EXPECT_EQ(selected({}, 2s), "0");
+    EXPECT_EQ(scenario.handler_runs(), 0);
+    sigprocmask(SIG_SETMASK, &before, nullptr);
+    EXPECT_EQ(scenario.handler_runs(), 1);
+  });
+}
+
+TEST(Signals, DoNotInterruptWhenTheyAreIgnored) {
+  Scenario scenario;
+  scenario.signal_at(1s, SIGUSR1, Handler::own);
+  scenario.run([&] {
+    ::signal(SIGUSR1, SIG_IGN);
+    EXPECT_EQ(selected({}, 2s), "0");
+  });
+}
+
+TEST(Signals, InterruptThoughTheHandlerIsGoodForOneOnly) {
+  Scenario scenario;
+  scenario.signal_at(1s, SIGUSR1, Handler::own);
+  scenario.run([&] {
+    struct sigaction action {};
+    action.sa_handler = count;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    ::sigaction(SIGUSR1, &action, nullptr);
+    EXPECT_EQ(selected({}, 2s), "-1 EINTR");
+    EXPECT_EQ(handled, 1);
+  });
+}
+
+TEST(Signals, LetTheHandlerMakeCalls) {
+  Scenario scenario;
+  scenario.signal_at(1s, SIGUSR1, Handler::own);
+  scenario.run([&] {
+    EXPECT_EQ(::pipe(pipe_to_itself), 0);
+    ::signal(SIGUSR1, write_to_itself);
+    EXPECT_EQ(selected({.read = {pipe_to_itself[0]}}), "1, read {3}");
+    char byte = 0;
+    EXPECT_EQ(::read(pipe_to_itself[0], &byte, 1), 1);
+    EXPECT_EQ(byte, 's');
+    ::close(pipe_to_itself[0]);
+    ::close(pipe_to_itself[1]);
+  });
+}
+
+TEST(Pselect, LetsAPendingSignalInAtOnce) {
+  Scenario scenario;
+  scenario.signal_at(1s, SIGUSR1);
+  scenario.run([&] {
+    const sigset_t before = blocked(SIGUSR1);
+    ::sleep(2);
+    EXPECT_EQ(scenario.handler_runs(), 0);
+    EXPECT_EQ(pselected({}, nullptr, &before), "-1 EINTR");
+    EXPECT_EQ(scenario.handler_runs(), 1);
+    EXPECT_EQ(steady_time(), 2s);
+  });
+}
+
+TEST(Pselect, LetsASignalInWhileItWaits) {
+  Scenario scenario;
+  scenario.signal_at(1300ms, SIGUSR1);
+  scenario.run([&] {
+    const sigset_t before = blocked(SIGUSR1);
+    EXPECT_EQ(pselected({}, nullptr, &before), "-1 EINTR");
+    EXPECT_EQ(steady_time(), 1300ms);
+  });
+}
+
+TEST(Pselect, KeepsTheSignalPendingWhenSomethingIsReady) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  scenario.signal_at(1s, SIGUSR1);
+  alice.at(1s).sends("x");
+  scenario.run([&] {
+    const sigset_t before = blocked(SIGUSR1);
+    EXPECT_EQ(pselected({.read = {fd}}, nullptr, &before), "1, read {3}");
+    EXPECT_EQ(scenario.handler_runs(), 0);
+  });
+}
+
+TEST(Pselect, KeepsOutASignalThatOnlyItsMaskBlocks) {
+  Scenario scenario;
+  scenario.signal_at(1s, SIGUSR1);
+  scenario.run([&] {
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGUSR1);
+    const timespec time{2, 0};
+    EXPECT_EQ(pselected({}, &time, &mask), "0");
+    EXPECT_EQ(scenario.handler_runs(), 1);  // as it returned
+  });
+}
+
+TEST(Sigsuspend, WaitsForTheSignalThatItLetsIn) {
+  Scenario scenario;
+  scenario.signal_at(1s, SIGUSR1);
+  scenario.run([&] {
+    const sigset_t before = blocked(SIGUSR1);
+    ::sleep(2);
+    EXPECT_EQ(outcome(::sigsuspend(&before)), "-1 EINTR");
+    EXPECT_EQ(scenario.handler_runs(), 1);
+  });
+}

@@ -1,0 +1,252 @@
+// Bytes on a healthy stream. The facts are those of tests/facts/stream_test.cpp.
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "calls.hpp"
+
+using namespace grader_test;
+
+TEST(Stream, KeepsNoBoundaries) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.sends("one").sends("two");
+  scenario.run([&] {
+    EXPECT_EQ(received(fd, 4), "onet");
+    EXPECT_EQ(received(fd), "wo");
+  });
+}
+
+TEST(Stream, PeekTakesNothing) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.at(1s).sends("hello");
+  scenario.run([&] {
+    EXPECT_EQ(received(fd, 3, MSG_PEEK), "hel");
+    EXPECT_EQ(received(fd, 100, MSG_PEEK | MSG_WAITALL), "hello");
+    EXPECT_EQ(received(fd), "hello");
+    EXPECT_EQ(steady_time(), 1s);
+  });
+}
+
+TEST(Stream, DontWaitSaysEagain) {
+  Scenario scenario;
+  const int fd = scenario.peer("alice").connected();
+  scenario.run([&] {
+    EXPECT_EQ(received(fd, 1, MSG_DONTWAIT), "-1 EAGAIN");
+    EXPECT_EQ(::fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    EXPECT_EQ(received(fd, 1), "-1 EAGAIN");
+  });
+  EXPECT_EQ(scenario.took(), 0s);
+}
+
+TEST(Stream, WaitAllWaitsForTheWholeBuffer) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.at(1s).sends("hello").at(2700ms).sends("world").at(4s).sends("bye").closes();
+  scenario.run([&] {
+    EXPECT_EQ(received(fd, 10, MSG_WAITALL), "helloworld");
+    EXPECT_EQ(steady_time(), 2700ms);
+    EXPECT_EQ(received(fd, 10, MSG_WAITALL), "bye");
+    EXPECT_EQ(received(fd, 10, MSG_WAITALL), "");
+  });
+}
+
+TEST(Stream, WaitAllEndsEarlyAtASignalAndAtATimeout) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  scenario.signal_at(1s, SIGUSR1, Handler::restarting);
+  alice.sends("hello").at(2s).sends("world");
+  scenario.run([&] {
+    EXPECT_EQ(received(fd, 10, MSG_WAITALL), "hello");
+    EXPECT_EQ(steady_time(), 1s);
+    set_timeout(fd, SO_RCVTIMEO, 1500ms);
+    EXPECT_EQ(received(fd, 10, MSG_WAITALL), "world");
+    EXPECT_EQ(steady_time(), 2500ms);
+  });
+}
+
+TEST(Stream, WaitAllOnANonBlockingSocketDoesNotWait) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.sends("hello");
+  scenario.run([&] {
+    EXPECT_EQ(received(fd, 10, MSG_WAITALL | MSG_DONTWAIT), "hello");
+    EXPECT_EQ(received(fd, 10, MSG_WAITALL | MSG_DONTWAIT), "-1 EAGAIN");
+  });
+}
+
+TEST(Stream, ReceiveTimeoutSaysEagain) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.at(1500ms).sends("late");
+  scenario.run([&] {
+    set_timeout(fd, SO_RCVTIMEO, 1337ms);
+    EXPECT_EQ(received(fd), "-1 EAGAIN");
+    EXPECT_EQ(steady_time(), 1337ms);
+    EXPECT_EQ(received(fd), "late");
+    EXPECT_EQ(steady_time(), 1500ms);
+  });
+}
+
+TEST(Stream, SendTimeoutSaysHowMuchWentThenEagain) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.stops_reading();
+  scenario.run([&] {
+    set_timeout(fd, SO_SNDTIMEO, 1300ms);
+    EXPECT_EQ(sent(fd, std::string(100'000, 'x')), "65536");
+    EXPECT_EQ(steady_time(), 1300ms);
+    EXPECT_EQ(sent(fd, "x"), "-1 EAGAIN");
+    EXPECT_EQ(steady_time(), 2600ms);
+  });
+}
+
+TEST(Stream, EmptyBufferWaitsForInputAndTakesNone) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.at(1s).sends("x");
+  scenario.run([&] {
+    EXPECT_EQ(received(fd, 0, MSG_DONTWAIT), "-1 EAGAIN");
+    EXPECT_EQ(received(fd, 0), "");
+    EXPECT_EQ(steady_time(), 1s);
+    EXPECT_EQ(received(fd), "x");
+  });
+}
+
+TEST(Stream, EmptySendIsNotSeen) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  scenario.run([&] {
+    EXPECT_EQ(sent(fd, ""), "0");
+    EXPECT_EQ(sent(fd, "x"), "1");
+  });
+  EXPECT_EQ(alice.received(), "x");
+}
+
+TEST(Stream, GoesThroughEveryFunction) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.sends("abcdefghijklmnop");
+  scenario.run([&] {
+    char a[2], b[3];
+    iovec parts[2] = {{a, sizeof a}, {b, sizeof b}};
+    EXPECT_EQ(::readv(fd, parts, 2), 5);
+    EXPECT_EQ(std::string(a, 2) + std::string(b, 3), "abcde");
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = 2;
+    EXPECT_EQ(::recvmsg(fd, &message, 0), 5);
+    EXPECT_EQ(std::string(a, 2) + std::string(b, 3), "fghij");
+    EXPECT_EQ(::read(fd, a, 2), 2);
+    EXPECT_EQ(::recvfrom(fd, b, 3, 0, nullptr, nullptr), 3);
+    EXPECT_EQ(std::string(a, 2) + std::string(b, 3), "klmno");
+    EXPECT_EQ(::writev(fd, parts, 2), 5);
+    EXPECT_EQ(::sendmsg(fd, &message, 0), 5);
+    EXPECT_EQ(::write(fd, "W", 1), 1);
+    EXPECT_EQ(::sendto(fd, "S", 1, 0, nullptr, 0), 1);
+    EXPECT_EQ(received(fd), "p");
+  });
+  EXPECT_EQ(alice.received(), "klmnoklmnoWS");
+}
+
+TEST(Stream, LeavesErrnoAloneWhenACallSucceeds) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.at(1s).sends("x").at(2s).sends("y");
+  scenario.run([&] {
+    char byte = 0;
+    errno = 4711;
+    EXPECT_EQ(::recv(fd, &byte, 1, 0), 1);
+    EXPECT_EQ(errno, 4711);
+    pollfd entry{fd, POLLIN, 0};
+    EXPECT_EQ(::poll(&entry, 1, -1), 1);
+    EXPECT_EQ(::send(fd, "x", 1, 0), 1);
+    const int copy = ::dup(fd);
+    EXPECT_EQ(::close(copy), 0);
+    EXPECT_EQ(::usleep(1), 0);
+    EXPECT_EQ(errno, 4711);
+  });
+}
+
+TEST(Window, FillsWhenThePeerDoesNotRead) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.window(1000).stops_reading();
+  scenario.run([&] {
+    EXPECT_EQ(selected({.write = {fd}}, 0s), "1, write {3}");
+    EXPECT_EQ(sent(fd, std::string(700, 'x'), MSG_DONTWAIT), "700");
+    EXPECT_EQ(sent(fd, std::string(700, 'x'), MSG_DONTWAIT), "300");
+    EXPECT_EQ(sent(fd, "x", MSG_DONTWAIT), "-1 EAGAIN");
+    EXPECT_EQ(selected({.write = {fd}}, 1s), "0");
+    EXPECT_EQ(polled(fd, POLLOUT, 1000), "0");
+  });
+}
+
+TEST(Window, OpensWhenThePeerReads) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.window(1000).stops_reading().at(1100ms).reads(400).at(2200ms).resumes_reading();
+  scenario.run([&] {
+    EXPECT_EQ(sent(fd, std::string(1400, 'x')), "1400");
+    EXPECT_EQ(steady_time(), 1100ms);
+    EXPECT_EQ(selected({.write = {fd}}), "1, write {3}");
+    EXPECT_EQ(steady_time(), 2200ms);
+    EXPECT_EQ(sent(fd, std::string(5000, 'y')), "5000");
+  });
+  EXPECT_EQ(alice.received().size(), 6400U);
+}
+
+TEST(Window, HoldsAfterThePeerHasFinishedSending) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.window(1000).stops_reading().finishes_sending();
+  scenario.run([&] {
+    EXPECT_EQ(received(fd), "");
+    EXPECT_EQ(sent(fd, std::string(1500, 'x'), MSG_DONTWAIT), "1000");
+    EXPECT_EQ(selected({.write = {fd}}, 1s), "0");
+  });
+}
+
+TEST(Window, LetsABigSendThroughAtTheReadersPace) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.stops_reading().at(3s).resumes_reading();
+  scenario.run([&] { EXPECT_EQ(sent(fd, std::string(1 << 20, 'x')), "1048576"); });
+  EXPECT_EQ(scenario.took(), 3s);
+  EXPECT_EQ(alice.received(), std::string(1 << 20, 'x'));
+}
+
+TEST(Pipe, TakesWhatFitsAndWaitsForTheRest) {
+  Scenario scenario;
+  scenario.run([] {
+    int ends[2];
+    EXPECT_EQ(::pipe2(ends, O_NONBLOCK), 0);
+    const std::string data(200'000, 'x');
+    EXPECT_EQ(::write(ends[1], data.data(), data.size()), 65'536);
+    EXPECT_EQ(outcome(::write(ends[1], data.data(), data.size())), "-1 EAGAIN");
+    EXPECT_EQ(selected({.write = {ends[1]}}, 0s), "0");
+    std::string buffer(65'536, '\0');
+    EXPECT_EQ(::read(ends[0], buffer.data(), buffer.size()), 65'536);
+    EXPECT_EQ(outcome(::read(ends[0], buffer.data(), 1)), "-1 EAGAIN");
+    ::close(ends[1]);
+    EXPECT_EQ(::read(ends[0], buffer.data(), 1), 0);
+    ::close(ends[0]);
+  });
+}
