@@ -345,7 +345,7 @@ TEST(RecvSome, ReportsTheEnd) {
 TEST(RecvSome, TellsAResetFromTheEnd) {
   explain({.rule = "-1 from recv is an error, and errno says which.",
            .why = "After an end all has come; after a reset, something may be missing.",
-           .read = "errno belongs to −1"});
+           .read = "errno belongs to a failure"});
   TolerantScenario scenario;
   Peer& alice = scenario.peer("alice");
   const int fd = alice.connected_and_handed_over();

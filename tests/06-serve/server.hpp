@@ -28,7 +28,7 @@ struct Ending {
   int error = 0;     ///< the errno of a std::system_error
   std::string what;  ///< of a std::exception
 
-  /// "returned", "threw \"accept: Bad file descriptor\"": how a sentence goes on after "it".
+  /// "returned", "threw \"accept: Bad file descriptor\"": how a sentence about it goes on.
   [[nodiscard]] std::string told() const {
     if (has_returned) return "returned";
     return what.empty() ? "threw what is no std::exception" : format("threw \"%s\"", what.c_str());
@@ -102,6 +102,12 @@ class ServerScenario : public Scenario {
   const int listener;
   bool is_stopping = false;  ///< what stop() says
 
+  /// A client that connects, says hello, and closes when the conversation has been ended.
+  Peer& caller(const std::string& name, Time comes = {}) {
+    return peer(name).at(comes).connects().sends("hello").sees_the_end().closes();
+  }
+
+  /// Runs serve() until is_stopping.
   Ending serve(const course::Handler& handle) {
     return serve(listener, handle, [this] { return is_stopping; });
   }

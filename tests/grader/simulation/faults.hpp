@@ -14,7 +14,8 @@ namespace grader {
 
 /// The faults of one scenario. Functions are named by family: "recv" stands for recv, recvfrom,
 /// recvmsg, read and readv; "send" for send, sendto, sendmsg, write and writev; "accept" for accept
-/// and accept4; "select" for select, pselect, poll and ppoll; the others for themselves.
+/// and accept4; "select" for select, pselect, poll and ppoll; "dup" for dup, dup2, dup3 and
+/// fcntl(F_DUPFD); the others for themselves.
 class Faults {
  public:
   /// Every send takes at most `bytes` bytes; 0: as many as fit.

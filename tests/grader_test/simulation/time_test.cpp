@@ -14,7 +14,7 @@ TEST(VirtualTime, StandsStillWhileTheProgramComputes) {
   Scenario scenario;
   scenario.run([&] {
     const Time before = steady_time();
-    volatile int work = 0;
+    [[maybe_unused]] volatile int work = 0;
     for (int i = 0; i < 1'000'000; ++i) {
       work = i;
     }
