@@ -19,7 +19,7 @@
 namespace course {
 
 /// A message is longer than the receiver is willing to keep. Messages that came whole before it can
-/// still be taken with next(); nothing more may be asked of the framer after them.
+/// still be taken with next(), which after them returns nothing or throws this again.
 struct MessageTooLong : std::length_error {
   using std::length_error::length_error;
 };
@@ -63,7 +63,7 @@ class LineFramer {
   /// Adds bytes in the order in which they came and keeps a copy. Throws MessageTooLong as soon as
   /// the unfinished line cannot be within the limit any more (one byte over it may still be the CR
   /// of an ending). A line over the limit that has its ending is refused here or by next(), as you
-  /// like. Searches no byte of an unfinished line twice, however small the pieces.
+  /// like. Looks at no byte of an unfinished line twice, however small the pieces.
   void feed(cbytes data);
 
   /// The next whole line without its ending, oldest first, or nothing while none is complete.

@@ -20,8 +20,8 @@ constexpr std::size_t max_line = 200;
 constexpr const char* usage =
     "usage: try_messages [--naive] [HOST SERVICE]\n"
     "\n"
-    "Reads from HOST, or else from standard input, to the end, and shows each read and\n"
-    "the lines (200 bytes at the most) that end in it.\n"
+    "Reads from HOST, or else from standard input, and shows each read and the lines that\n"
+    "end in it, of 200 bytes at the most.\n"
     "  --naive  take each read for one message, as if the two were the same\n"
     "\n"
     "Exit status: 0 the last line was whole, 1 it was not or something failed, 2 wrong usage.\n";
@@ -29,22 +29,18 @@ constexpr const char* usage =
 void show(const char* what, std::string_view text) {
   std::printf("    %s, %zu bytes: ", what, text.size());
   for (const char c : text) {
-    if (c >= ' ' && c <= '~')
-      std::putchar(c);
-    else
-      std::printf("\\x%02x", static_cast<unsigned char>(c));
+    const bool is_plain = c >= ' ' && c <= '~';
+    std::printf(is_plain ? "%c" : "\\x%02x", static_cast<unsigned char>(c));
   }
   std::putchar('\n');
 }
 
 // recv_some() is for sockets; standard input can be a pipe, a file or a terminal.
 course::IoResult read_some(int fd, course::bytes buffer) {
-  while (true) {
-    const ssize_t n = read(fd, buffer.data(), buffer.size());
-    if (n > 0) return {course::IoStatus::ok, static_cast<std::size_t>(n), {}};
-    if (n == 0) return {course::IoStatus::eof, 0, {}};
-    if (errno != EINTR) return {course::IoStatus::error, 0, {errno, std::system_category()}};
-  }
+  ssize_t n = -1;
+  while ((n = read(fd, buffer.data(), buffer.size())) < 0 && errno == EINTR) continue;
+  if (n < 0) return {course::IoStatus::error, 0, {errno, std::system_category()}};
+  return {n > 0 ? course::IoStatus::ok : course::IoStatus::eof, static_cast<std::size_t>(n), {}};
 }
 
 void show_lines(course::LineFramer& lines, course::cbytes piece) try {
@@ -61,7 +57,6 @@ int read_to_the_end(int fd, bool is_socket, std::optional<course::LineFramer> li
     const auto result = is_socket ? course::recv_some(fd, buffer) : read_some(fd, buffer);
     if (result.error) throw std::system_error(result.error, "read");
     if (result.status != course::IoStatus::ok) break;
-
     const course::cbytes piece = course::cbytes(buffer).first(result.bytes);
     std::printf("read %zu bytes\n", piece.size());
     lines ? show_lines(*lines, piece) : show("message", course::as_text(piece));
@@ -76,7 +71,7 @@ int read_to_the_end(int fd, bool is_socket, std::optional<course::LineFramer> li
 
 int main(int argc, char* argv[]) {
   const std::string option = argc > 1 ? argv[1] : "";
-  const int place = option == "--naive" ? 2 : 1;
+  const int place = option == "--naive" ? 2 : 1;  // of HOST
   if (option == "--help") return std::fputs(usage, stdout) < 0;
   if (argc != place && argc != place + 2) return std::fputs(usage, stderr), 2;
   try {

@@ -6,11 +6,13 @@
 #include "01-descriptors/descriptors.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -25,25 +27,13 @@ LESSON("01-descriptors");
 
 namespace {
 
-bool is_open(int fd) { return ::fcntl(fd, F_GETFD) != -1; }
-bool closes_on_exec(int fd) { return (::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0; }
+// The check's own look, even while the program runs.
+bool is_open(int fd) {
+  const Outside outside;
+  return ::fcntl(fd, F_GETFD) != -1;
+}
+
 bool is_blocking(int fd) { return (::fcntl(fd, F_GETFL) & O_NONBLOCK) == 0; }
-
-// How many the process holds; the grader's own begin at 700.
-int open_count() {
-  int count = 0;
-  for (int fd = 0; fd < 100; ++fd) count += is_open(fd) ? 1 : 0;
-  return count;
-}
-
-// How often the program called close(fd).
-long close_count(const Scenario& scenario, int fd) {
-  const auto calls = scenario.calls("close");
-  return std::count_if(calls.begin(), calls.end(),
-                       [fd](const Call& call) { return call.fd == fd; });
-}
-
-int open_a_socket() { return ::socket(AF_UNIX, SOCK_STREAM, 0); }
 
 void send_text(int fd, const std::string& text) {
   (void)::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
@@ -55,6 +45,81 @@ std::string receive_text(int fd, std::size_t max) {
   const ssize_t got = ::recv(fd, text.data(), max, MSG_DONTWAIT);
   text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
   return text;
+}
+
+// How often the program called close(fd).
+long close_count(const Scenario& scenario, int fd) {
+  const auto calls = scenario.calls("close");
+  return std::count_if(calls.begin(), calls.end(),
+                       [fd](const Call& call) { return call.fd == fd; });
+}
+
+int open_a_socket() { return ::socket(AF_UNIX, SOCK_STREAM, 0); }
+
+// Everything that closes what an Fd owns. Afterwards it owns nothing, so that it is closed no more.
+struct WayToClose {
+  const char* name;
+  void (*close)(int fd);
+};
+constexpr WayToClose ways_to_close[] = {
+    {"The destructor", [](int fd) { const course::Fd owner(fd); }},
+    {"reset()",
+     [](int fd) {
+       course::Fd owner(fd);
+       owner.reset();
+       (void)owner.release();
+     }},
+    {"Move assignment",
+     [](int fd) {
+       course::Fd owner(fd), nothing;
+       owner = std::move(nothing);
+       (void)owner.release();
+     }},
+};
+
+bool closes_on_exec(int fd) { return (::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0; }
+
+bool is_sigpipe_ignored() {
+  struct sigaction action {};
+  ::sigaction(SIGPIPE, nullptr, &action);
+  return action.sa_handler == SIG_IGN;
+}
+
+// How many the process holds; the grader's own begin at 700.
+int open_count() {
+  int count = 0;
+  for (int fd = 0; fd < 100; ++fd) count += is_open(fd) ? 1 : 0;
+  return count;
+}
+
+// The first call that failed after the `skip` calls before: "dup(3) failed with EMFILE"; else
+// empty.
+std::string first_failure(const Scenario& scenario, std::size_t skip) {
+  const auto calls = scenario.calls();
+  for (std::size_t i = skip; i < calls.size(); ++i)
+    if (calls[i].error != 0) return calls[i].text + " failed with " + error_name(calls[i].error);
+  return {};
+}
+
+// What is wrong when recv or send on `fd` has nothing to do for a virtual hour and does not wait
+// all that time; empty when it waits.
+std::string impatience(Scenario& scenario, const char* function, int fd) {
+  const bool sends = function == std::string("send");
+  const std::string much(64 * 1024, '.');
+  while (sends && ::send(fd, much.data(), much.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+  }
+  scenario.signal_at(scenario.now() + 73min, SIGUSR1);
+  const int error = scenario.run([&] {
+    char byte = '.';
+    const ssize_t result = sends ? ::send(fd, &byte, 1, MSG_NOSIGNAL) : ::recv(fd, &byte, 1, 0);
+    return result == -1 ? errno : 0;
+  });
+  if (error == EINTR) return {};
+  return format(
+      "%s on descriptor %d gave up with %s after %s: a time limit is set (%s). Leave the "
+      "sockets blocking, as socketpair makes them.",
+      function, fd, error_name(error).c_str(), to_text(scenario.took()).c_str(),
+      sends ? "SO_SNDTIMEO" : "SO_RCVTIMEO");
 }
 
 }  // namespace
@@ -87,28 +152,6 @@ TEST(Fd, ClosesItsDescriptorWhenDestroyed) {
                                      fd, fd));
 }
 
-// Rule: close(2) ends a descriptor; shutdown(2) ends the conversation for all descriptors of it.
-TEST(Fd, ClosesTheDescriptorNotTheConversation) {
-  explain({.rule = "An Fd closes its descriptor and does no more.",
-           .why = "Other descriptors can name the same socket; their owners still need it.",
-           .read = "Your task"});
-  Scenario scenario;
-  scenario.allow_open_descriptors();
-  Peer& alice = scenario.peer("alice");
-  const int fd = alice.connected_and_handed_over();
-
-  scenario.run([&] {
-    const int other = ::dup(fd);
-    { const course::Fd owner(fd); }
-    send_text(other, "still here");
-  });
-
-  expect_equal(alice.received(), "still here",
-               format("The Fd of descriptor %d ended the conversation, though another descriptor "
-                      "of the same socket was still in use. Close, and do no more.",
-                      fd));
-}
-
 // Rule: giving up ownership leaves the descriptor open, with one owner.
 TEST(Fd, ReleaseGivesUpWithoutClosing) {
   explain({.rule = "release() hands its descriptor out, still open, and owns nothing any more.",
@@ -130,9 +173,13 @@ TEST(Fd, ReleaseGivesUpWithoutClosing) {
   else if (!is_open(fd))
     fail(format("release() closed descriptor %d. Leave that to the caller, who owns it now.", fd));
   else
-    expect_that(owner.get() == -1, format("release() handed descriptor %d out, and get() still "
-                                          "says %d: now it has two owners. Forget the number.",
-                                          fd, owner.get()));
+    expect_that(owner.get() == -1,
+                owner.get() == fd
+                    ? format("release() handed descriptor %d out, and get() still says %d: now it "
+                             "has two owners. Forget the number.",
+                             fd, fd)
+                    : format("release() handed %d out, and get() says %d%s. Only -1 means nothing.",
+                             fd, owner.get(), owner.get() >= 0 ? ", which is a descriptor" : ""));
 }
 
 // Rule: an owner that takes another descriptor has to close the one it has.
@@ -222,9 +269,14 @@ TEST(Fd, MoveAssignmentClosesTheOldDescriptor) {
   scenario.allow_open_descriptors();
   const int old_fd = scenario.peer("alice").connected_and_handed_over();
   const int new_fd = scenario.peer("bob").connected_and_handed_over();
-  course::Fd left(old_fd), right(new_fd);
+  const int last_fd = scenario.peer("carol").connected_and_handed_over();
+  course::Fd left(old_fd), right(new_fd), emptied(last_fd), nothing;
+  const course::Fd* result = nullptr;
 
-  const course::Fd* result = scenario.run([&] { return &(left = std::move(right)); });
+  scenario.run([&] {
+    result = &(left = std::move(right));
+    emptied = std::move(nothing);
+  });
 
   if (!is_open(new_fd))
     fail(
@@ -240,10 +292,59 @@ TEST(Fd, MoveAssignmentClosesTheOldDescriptor) {
     fail(format("Move assignment overwrote descriptor %d without closing it. Close the old one.",
                 old_fd));
   else if (expect_equal(left.get(), new_fd, "get() does not say what was moved into the Fd.") &&
-           expect_that(result == &left, "The result of the assignment is not the left side."))
-    expect_that(right.get() == -1, format("After the move two Fds own descriptor %d, and both will "
-                                          "close it. Make the right side forget the number.",
-                                          new_fd));
+           expect_that(result == &left,
+                       "The result of the assignment is not the left side. Return *this.") &&
+           expect_that(right.get() == -1,
+                       format("After the move two Fds own descriptor %d, and both will close it. "
+                              "Make the right side forget the number.",
+                              new_fd)) &&
+           expect_that(!is_open(last_fd),
+                       format("An Fd that owns nothing was moved into the Fd of descriptor %d, and "
+                              "%d stayed open. Close the old one even then.",
+                              last_fd, last_fd)))
+    expect_equal(emptied.get(), -1,
+                 "An Fd that owns nothing was moved into another: get() of that must say -1.");
+}
+
+// Rule: close(2) ends a descriptor; shutdown(2), recv(2) and O_NONBLOCK act upon the socket, for
+// all descriptors of it.
+TEST(Fd, ClosesTheDescriptorNotTheConversation) {
+  explain({.rule = "An Fd closes its descriptor and does no more.",
+           .why = "Other descriptors can name the same socket; their owners still need it.",
+           .read = "Your task"});
+  Scenario scenario;
+  scenario.allow_open_descriptors();
+  scenario.allow_bad_closes();
+
+  for (const WayToClose& way : ways_to_close) {
+    Peer& peer = scenario.peer(format("peer %td", &way - ways_to_close + 1));
+    const int fd = peer.connected_and_handed_over();
+    peer.sends("any news?");
+    int other = -1;
+    std::string heard;
+    scenario.run([&] {
+      other = ::dup(fd);
+      way.close(fd);
+      send_text(other, "still here");
+      heard = receive_text(other, 16);
+    });
+
+    if (!expect_equal(peer.received(), "still here",
+                      format("%s ended the conversation, though another descriptor of the same "
+                             "socket, %d, was still in use. Close, and do no more.",
+                             way.name, other)))
+      return;
+    if (!expect_equal(heard, "any news?",
+                      format("%s took what another descriptor of the same socket, %d, was still to "
+                             "read. Close, and do no more.",
+                             way.name, other)))
+      return;
+    if (!is_blocking(other))
+      return fail(
+          format("%s set O_NONBLOCK, which belongs to the socket: another descriptor of it, %d, "
+                 "does not wait any more either. Close, and do no more.",
+                 way.name, other));
+  }
 }
 
 // Rule: giver and taker can be one and the same object.
@@ -285,22 +386,33 @@ TEST(Fd, ClosesNothingWhenItOwnsNothing) {
   scenario.allow_open_descriptors();
   scenario.allow_bad_closes();
   const int fd = scenario.peer("alice").connected_and_handed_over();
-  int says = 0;
+  struct Step {
+    const char* name;
+    void (*take)(std::optional<course::Fd>& nothing, course::Fd& other, int fd);
+  };
+  using Nothing = std::optional<course::Fd>;
+  const Step steps[] = {
+      {"reset() of", [](Nothing& nothing, course::Fd&, int) { nothing->reset(); }},
+      {"reset(fd) of", [](Nothing& nothing, course::Fd&, int taken) { nothing->reset(taken); }},
+      {"release() of", [](Nothing& nothing, course::Fd&, int) { (void)nothing->release(); }},
+      {"Move assignment to",
+       [](Nothing& nothing, course::Fd& other, int) { *nothing = std::move(other); }},
+      {"The destructor of", [](Nothing& nothing, course::Fd&, int) { nothing.reset(); }},
+  };
 
-  scenario.run([&] {
-    course::Fd nothing;
+  for (const Step& step : steps) {
+    Nothing nothing(std::in_place);
     course::Fd made_from_nothing(-1);
-    says = nothing.get() == -1 ? made_from_nothing.get() : nothing.get();
-    nothing.reset();
-    nothing.reset(fd);
-    (void)nothing.release();
-    nothing = std::move(made_from_nothing);
-  });
-
-  if (expect_equal(says, -1, "get() of an Fd that owns nothing must say -1."))
-    expect_that(close_count(scenario, -1) == 0,
-                "An Fd that owned nothing called close(-1), which can only fail. Look whether "
-                "there is anything to close.");
+    if (!expect_equal(nothing->get(), -1, "get() of an Fd that owns nothing must say -1.") ||
+        !expect_equal(made_from_nothing.get(), -1, "get() of an Fd made from -1 must say -1."))
+      return;
+    scenario.run([&] { step.take(nothing, made_from_nothing, fd); });
+    if (close_count(scenario, -1) > 0)
+      return fail(
+          format("%s an Fd that owned nothing called close(-1), which can only fail. Look whether "
+                 "there is anything to close.",
+                 step.name));
+  }
 }
 
 // Rule: 0 is a descriptor like any other.
@@ -309,33 +421,76 @@ TEST(Fd, TreatsZeroAsADescriptor) {
            .why = "A program started without standard input is given 0 for the first thing that it "
                   "opens.",
            .read = "Reflect"});
-  const std::pair<const char*, void (*)(int)> ways_to_close[] = {
-      {"the destructor", [](int fd) { const course::Fd owner(fd); }},
-      {"reset()",
+  struct Way {
+    const char* failed;
+    bool (*works)(int fd);
+  };
+  const Way ways[] = {
+      {"the destructor left it open",
+       [](int fd) {
+         { const course::Fd owner(fd); }
+         return !is_open(fd);
+       }},
+      {"release() did not give it up",
+       [](int fd) {
+         course::Fd owner(fd);
+         return owner.release() == fd && owner.get() == -1;
+       }},
+      {"reset() left it open",
        [](int fd) {
          course::Fd owner(fd);
          owner.reset();
          (void)owner.release();
+         return !is_open(fd);
+       }},
+      {"reset(fd) did not take it",
+       [](int fd) {
+         course::Fd owner;
+         owner.reset(fd);
+         return owner.get() == fd;
+       }},
+      {"move construction did not hand it over",
+       [](int fd) {
+         course::Fd from(fd);
+         const course::Fd to(std::move(from));
+         return to.get() == fd && from.get() == -1;
+       }},
+      {"move assignment left it open",
+       [](int fd) {
+         course::Fd owner(fd), nothing;
+         owner = std::move(nothing);
+         (void)owner.release();
+         return !is_open(fd);
+       }},
+      {"move assignment did not hand it over",
+       [](int fd) {
+         course::Fd from(fd), to;
+         to = std::move(from);
+         return to.get() == fd && from.get() == -1;
        }},
   };
   Scenario scenario;
   scenario.allow_open_descriptors();
   scenario.allow_bad_closes();
 
-  for (const auto& way : ways_to_close) {
-    int other = -1;
-    ::close(0);
-    scenario.run([&] {
-      const int zero = open_a_socket();
-      other = open_a_socket();
-      way.second(other);
-      way.second(zero);
-    });
-    if (is_open(0) && !is_open(other))
-      return fail(
-          format("An Fd owned descriptor 0, and %s left it open, as if 0 meant nothing. "
-                 "Compare with -1.",
-                 way.first));
+  for (const int number : {0, 1, 2, 600}) {
+    const int saved = number <= 2 ? ::fcntl(number, F_DUPFD, 650) : -1;
+    for (const Way& way : ways) {
+      bool any_works = false, this_works = false;
+      scenario.run([&] {
+        const int any = open_a_socket();
+        (void)::dup2(any, number);
+        any_works = way.works(any);
+        this_works = way.works(number);
+      });
+      if (is_open(number)) ::close(number);
+      if (saved != -1) (void)::dup2(saved, number);
+      if (any_works && !this_works)
+        return fail(
+            format("An Fd was given descriptor %d, and %s, as if %d meant nothing. Compare with "
+                   "-1.",
+                   number, way.failed, number));
+    }
   }
 }
 
@@ -348,23 +503,23 @@ TEST(Fd, NeverRepeatsAFailedClose) {
   Scenario scenario;
   scenario.allow_open_descriptors();
   scenario.allow_bad_closes();
-  const int fd = scenario.peer("alice").connected_and_handed_over();
-  const int other = scenario.peer("bob").connected_and_handed_over();
-  scenario.faults().close_reports(EINTR);
 
-  scenario.run([&] {
-    { const course::Fd destroyed(fd); }
-    course::Fd emptied(other);
-    emptied.reset();
-    (void)emptied.release();
-  });
-
-  for (const int closed : {fd, other})
-    if (const long count = close_count(scenario, closed); count > 1)
-      return fail(
-          format("close(%d) said EINTR, and was called again, %ld times in all. The first "
-                 "call had freed the number: never repeat a close.",
-                 closed, count));
+  for (const int error : {EINTR, EIO})
+    for (const WayToClose& way : ways_to_close) {
+      scenario.faults().close_reports(error);
+      int fd = -1;
+      long before = 0;
+      scenario.run([&] {
+        fd = open_a_socket();
+        before = close_count(scenario, fd);
+        way.close(fd);
+      });
+      if (const long count = close_count(scenario, fd) - before; count > 1)
+        return fail(
+            format("%s called close(%d), which said %s, and called it again, %ld times in all. "
+                   "The first call had freed the number: never repeat a close.",
+                   way.name, fd, error_name(error).c_str(), count));
+    }
 }
 
 // Rule: a stream has two directions, and no message boundaries (socket(2), SOCK_STREAM).
@@ -397,10 +552,14 @@ TEST(ConnectedPair, CarriesAStreamBothWays) {
         "recv took 2 bytes of \"hello\", and the other 3 were thrown away: these sockets keep "
         "message boundaries. Ask for SOCK_STREAM, where what is left unread stays.");
   else if (expect_equal(beginning + rest, "hello", "Other bytes came out than were sent.") &&
-           expect_equal(answer, "yes?", "The second socket cannot send to the first."))
-    expect_that(is_blocking(first) && is_blocking(second),
-                "O_NONBLOCK is set: recv would not wait for bytes, but fail with EAGAIN. Leave the "
-                "sockets blocking, as socketpair makes them.");
+           expect_equal(answer, "yes?", "The second socket cannot send to the first.") &&
+           expect_that(is_blocking(first) && is_blocking(second),
+                       "O_NONBLOCK is set: recv would not wait for bytes, but fail with EAGAIN. "
+                       "Leave the sockets blocking, as socketpair makes them."))
+    for (const char* function : {"recv", "send"})
+      for (const int fd : {first, second})
+        if (const std::string fault = impatience(scenario, function, fd); !fault.empty())
+          return fail(fault);
 }
 
 // Rule: descriptors survive an exec unless they carry FD_CLOEXEC (execve(2)).
@@ -414,6 +573,12 @@ TEST(ConnectedPair, ClosesBothOnExec) {
 
   const auto pair = scenario.run([] { return course::connected_pair(); });
 
+  for (const int fd : {pair.first.get(), pair.second.get()})
+    if (!is_open(fd))
+      return fail(format(
+          "connected_pair() returned descriptor %d, and %d is not open. Return both sockets, "
+          "open.",
+          fd, fd));
   const bool first = closes_on_exec(pair.first.get()), second = closes_on_exec(pair.second.get());
   const char* which = first ? "The second socket" : second ? "The first socket" : "Both sockets";
   bool used_setfl = false;
@@ -435,7 +600,7 @@ TEST(ConnectedPair, SaysWhichCallFailedAndWhy) {
   scenario.allow_open_descriptors();
   scenario.allow_bad_closes();
 
-  for (const int error : {EMFILE, ENFILE}) {
+  for (const int error : {EMFILE, ENFILE, ENOBUFS}) {
     const std::string failed = "socketpair failed with " + error_name(error);
     scenario.faults().fail("socketpair", error);
     std::optional<std::system_error> thrown;
@@ -457,24 +622,29 @@ TEST(ConnectedPair, SaysWhichCallFailedAndWhy) {
     if (thrown->code() != std::error_condition(error, std::generic_category()))
       return fail(failed + ", but code() of the exception says " +
                   error_name(thrown->code().value()) +
-                  ". Take errno straight after the call, before anything can change it.");
+                  ". Take errno straight after the call: a call between them, perhaps perror, may "
+                  "change errno.");
     if (std::string(thrown->what()).find("socketpair") == std::string::npos)
-      return fail(failed + ", and what() says only \"" + thrown->what() +
-                  "\". Name the call that failed.");
+      return fail(failed + ", and what() says \"" + thrown->what() +
+                  "\", which does not contain \"socketpair\". Name the call that failed, spelled "
+                  "like that.");
   }
 }
 
 // Rule: a function that fails leaves everything as it was.
 TEST(ConnectedPair, OpensTwoDescriptorsOrNone) {
-  explain({.rule = "connected_pair() opens two descriptors, or none when it throws.",
+  explain({.rule = "connected_pair() opens two descriptors, or none when it throws, and changes "
+                   "nothing else.",
            .why = "Who calls a function that throws has nothing to close afterwards.",
            .read = "Your task"});
   Scenario scenario;
   scenario.allow_open_descriptors();
   scenario.allow_bad_closes();
-  const auto throws = [] {
+  bool is_whole = false;
+  const auto throws = [&] {
     try {
-      (void)course::connected_pair();
+      const auto pair = course::connected_pair();
+      is_whole = pair.first.get() != -1 && pair.second.get() != -1;
       return false;
     } catch (...) {
       return true;
@@ -482,6 +652,7 @@ TEST(ConnectedPair, OpensTwoDescriptorsOrNone) {
   };
 
   const int before = open_count();
+  const bool was_ignored = is_sigpipe_ignored();
   {
     const auto pair = scenario.run([] { return course::connected_pair(); });
     if (const int opened = open_count() - before; opened > 2)
@@ -489,6 +660,10 @@ TEST(ConnectedPair, OpensTwoDescriptorsOrNone) {
           format("connected_pair() opened %d descriptors, and only two have an owner. Close what "
                  "you do not return.",
                  opened));
+    if (is_sigpipe_ignored() != was_ignored)
+      return fail(
+          "connected_pair() changed what SIGPIPE does in the whole process. Leave that to the "
+          "program.");
   }
 
   const std::size_t closes_before = scenario.calls("close").size();
@@ -503,11 +678,23 @@ TEST(ConnectedPair, OpensTwoDescriptorsOrNone) {
                  closes[i].fd));
 
   const int open = open_count();
-  scenario.faults().fail("fcntl", ENOMEM, 1, 1);  // a second step for the second socket, if any
-  const bool threw_again = scenario.run(throws);
-  if (const int left = open_count() - open; threw_again && left > 0)
-    fail(
-        format("fcntl failed, and %d descriptors that connected_pair() had opened stayed open. "
-               "Give them owners before anything can throw.",
-               left));
+  const std::pair<const char*, int> second_steps[] = {{"fcntl", ENOMEM}, {"dup", EMFILE}};
+  for (const auto& [function, error] : second_steps)
+    for (const int skip : {0, 1}) {  // for the first socket, then for the second
+      scenario.faults().fail(function, error, 1, skip);
+      const std::size_t calls_before = scenario.calls().size();
+      const bool threw_again = scenario.run(throws);
+      const std::string failed = first_failure(scenario, calls_before);
+      if (failed.empty()) continue;  // no such step
+      if (const int left = open_count() - open; threw_again && left > 0)
+        return fail(
+            format("%s, and %d of the descriptors that connected_pair() had opened stayed open. "
+                   "Give them owners before anything can throw.",
+                   failed.c_str(), left));
+      if (!threw_again && !is_whole)
+        return fail(
+            failed +
+            ", and connected_pair() returned an Fd that owns nothing. Look at the result of "
+            "each call, and throw.");
+    }
 }

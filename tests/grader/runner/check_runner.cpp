@@ -244,6 +244,11 @@ bool is_out_of_processor_time(const End& end, const Limits& limits) {
   return WTERMSIG(end.status) == SIGKILL && end.cpu_seconds > limits.cpu_seconds / 2;
 }
 
+bool is_sanitizer_report(const std::string& output) {
+  return output.find("Sanitizer") != std::string::npos ||
+         output.find(": runtime error: ") != std::string::npos;
+}
+
 void judge(CheckResult& result, const Recording& recording, const End& end, const Limits& limits) {
   const std::uint32_t failures =
       std::min<std::uint32_t>(recording.failure_count, Recording::failures_max);
@@ -273,7 +278,10 @@ void judge(CheckResult& result, const Recording& recording, const End& end, cons
     const int status = WEXITSTATUS(end.status);
     result.verdict = status == 0 ? Verdict::ended_process : Verdict::crash;
     result.complaints.push_back(
-        {format("the program ended the whole process with status %d", status), "", 0});
+        {is_sanitizer_report(result.output)
+             ? "a sanitizer found a mistake and ended the program; what it printed says more"
+             : format("the program ended the whole process with status %d", status),
+         "", 0});
   }
   if (result.verdict != Verdict::none)
     result.state = state_for(result.verdict);

@@ -138,7 +138,7 @@ MISBEHAVIOUR(Crash, ByItsOwnAlarm) {
 }
 
 // Gives: stuck, crash
-// Says: buffer overflow detected
+// Says: the program was killed by SIG
 // Sanitized: stuck, crash
 // Sanitized says: stack-buffer-overflow
 MISBEHAVIOUR(Crash, ByABufferThatIsTooSmall) {
@@ -159,7 +159,7 @@ MISBEHAVIOUR(Crash, ByAnIndexOutOfRange) {
 // Gives: stuck, crash
 // Says: FD_SETSIZE on fd_set
 // Sanitized: stuck, crash
-// Sanitized says: the program
+// Sanitized says: out of bounds
 MISBEHAVIOUR(Crash, ByADescriptorTooLargeForASet) {
   static volatile int fd = 20'000;
   fd_set set;
