@@ -13,8 +13,8 @@ class Fd {
   /// Owns nothing: get() is -1.
   Fd() noexcept = default;
 
-  /// Takes ownership of `fd`, an open descriptor that nobody else may close from now on, or -1:
-  /// then it owns nothing. Other negative numbers are not allowed.
+  /// Takes ownership of `fd` itself (no dup), an open descriptor that nobody else may close from
+  /// now on, or -1: then it owns nothing. Other negative numbers are not allowed.
   explicit Fd(int fd) noexcept;
 
   /// Closes what it owns, if anything, and does no more: other descriptors of the same socket stay
@@ -48,8 +48,8 @@ class Fd {
 
 /// Two blocking stream sockets connected to each other (socketpair(2), AF_UNIX, SOCK_STREAM).
 /// Neither survives an exec: both have FD_CLOEXEC. Does not block. Throws std::system_error with
-/// errno and what() naming the call when there are no descriptors left (EMFILE, ENFILE); whenever
-/// it throws, nothing that it opened stays open.
+/// errno and what() naming the call, "socketpair" say, whenever a call that it makes fails; then
+/// nothing that it opened stays open. Changes nothing else in the process.
 [[nodiscard]] std::pair<Fd, Fd> connected_pair();
 
 }  // namespace course

@@ -28,14 +28,15 @@ void finish_sending(int fd);
 /// One request and its whole reply on the stream socket `fd` (borrowed): sends all of `request`,
 /// finishes sending, and appends to `reply` all that the peer answers until it finishes too.
 /// Whatever the peer answered before it ended the conversation is appended, even when the request
-/// could not be sent whole. Blocks as long as that takes. Returns like read_to_eof(), and error
-/// with errno when the request could not be sent. Throws nothing for that, and never raises
-/// SIGPIPE.
+/// could not be sent whole. Blocks as long as that takes. Returns like read_to_eof(), but error
+/// with the errno of sending when the request could not be sent whole; `bytes` always counts what
+/// was appended. That sending could not be finished (ENOTCONN) is no error by itself: the reply
+/// decides. Throws nothing for any of this, and never raises SIGPIPE.
 [[nodiscard]] IoResult ask(int fd, cbytes request, std::string& reply);
 
 /// Ends the conversation on the blocking stream socket `connection` so that all that was sent
 /// arrives: finishes sending, reads and drops what the peer still sends until it finishes, fails or
-/// `linger` (0 or more) has passed in all, and closes. With a linger of 0 it still drops the input
+/// `linger` (0 to 24 h) has passed in all, and closes. With a linger of 0 it still drops the input
 /// that is there. A plain close with unread input would reset the connection and could destroy the
 /// last reply on its way (RFC 1122 section 4.2.2.13). Blocks for `linger` at the most, give or take
 /// the granularity of the kernel's timers. Throws nothing: whatever happens, the descriptor is

@@ -101,14 +101,14 @@ std::string first_failure(const Scenario& scenario, std::size_t skip) {
   return {};
 }
 
-// What is wrong when recv or send on `fd` has nothing to do for a virtual hour and does not wait
-// all that time; empty when it waits.
+// What is wrong when recv or send on `fd` has nothing to do for more than a virtual minute and does
+// not wait until a signal ends it; empty when it waits.
 std::string impatience(Scenario& scenario, const char* function, int fd) {
   const bool sends = function == std::string("send");
   const std::string much(64 * 1024, '.');
   while (sends && ::send(fd, much.data(), much.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
   }
-  scenario.signal_at(scenario.now() + 73min, SIGUSR1);
+  scenario.signal_at(scenario.now() + 73s, SIGUSR1);
   const int error = scenario.run([&] {
     char byte = '.';
     const ssize_t result = sends ? ::send(fd, &byte, 1, MSG_NOSIGNAL) : ::recv(fd, &byte, 1, 0);
@@ -385,7 +385,7 @@ TEST(Fd, ClosesNothingWhenItOwnsNothing) {
   Scenario scenario;
   scenario.allow_open_descriptors();
   scenario.allow_bad_closes();
-  const int fd = scenario.peer("alice").connected_and_handed_over();
+  const int fd = open_a_socket();
   struct Step {
     const char* name;
     void (*take)(std::optional<course::Fd>& nothing, course::Fd& other, int fd);
@@ -473,6 +473,7 @@ TEST(Fd, TreatsZeroAsADescriptor) {
   scenario.allow_open_descriptors();
   scenario.allow_bad_closes();
 
+  // Another number shows whether it is about this one. 0, 1 and 2 are the check's own afterwards.
   for (const int number : {0, 1, 2, 600}) {
     const int saved = number <= 2 ? ::fcntl(number, F_DUPFD, 650) : -1;
     for (const Way& way : ways) {

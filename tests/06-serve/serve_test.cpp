@@ -343,7 +343,7 @@ TEST(Serve, LetsTheSecondClientWait) {
            .read = "The kernel does the connecting"});
   ServerScenario server;
   server.peer("alice").connects().at(1300ms).closes();
-  Peer& bob = server.peer("bob").connects().sends("anybody?").sees_the_end().closes();
+  Peer& bob = server.peer("bob").connects().sends("anybody?").receives("anybody?").closes();
   std::size_t accepted = 0;
   Time answered{};
 

@@ -59,12 +59,14 @@ void note_build_failure(const std::string& lesson) {
   std::ofstream(result_path(lesson)) << build_failure_mark << '\n';
 }
 
-void print_next(const std::vector<LessonState>& state) {
-  const auto next =
-      std::find_if(state.begin(), state.end(), [](const auto& s) { return !s.is_passed(); });
+void print_next(const std::vector<LessonState>& state, const std::string& lesson) {
+  const auto is_open = [](const LessonState& s) { return !s.is_passed(); };
+  const auto here = std::find_if(state.begin(), state.end(),
+                                 [&](const LessonState& s) { return s.lesson == lesson; });
+  auto next = std::find_if(here == state.end() ? state.begin() : here, state.end(), is_open);
+  if (next == state.end()) next = std::find_if(state.begin(), state.end(), is_open);
   if (next == state.end())
-    std::printf(
-        "All lessons are passed. The servers out there are built of the parts you have written.\n");
+    std::printf("All lessons are passed. What you have written, servers are made of.\n");
   else if (next->is_untouched())
     std::printf("Next: lessons/%s/README.md\n", next->lesson.c_str());
   else

@@ -28,7 +28,8 @@ void note_build_failure(const std::string& lesson);
 /// The map of the course, the first failure whole, and what to do next.
 void print_course_map(const std::vector<LessonState>& state, bool with_report);
 
-/// "Next: ..." alone.
-void print_next(const std::vector<LessonState>& state);
+/// "Next: ..." alone: `lesson` while it is not passed, then the first after it that is not; with no
+/// `lesson` the first of all.
+void print_next(const std::vector<LessonState>& state, const std::string& lesson = {});
 
 }  // namespace console

@@ -57,7 +57,7 @@ int grade_lesson(const std::string& lesson, const std::string& words, bool for_m
   const int status = std::system(command.c_str());
   if (!for_meson) {
     std::printf("\n");
-    console::print_next(console::course_state());
+    console::print_next(console::course_state(), lesson);
   }
   return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
 }

@@ -51,6 +51,7 @@ std::string flag_names(int flags) {
   add(MSG_WAITALL, "MSG_WAITALL");
   add(MSG_DONTWAIT, "MSG_DONTWAIT");
   add(MSG_OOB, "MSG_OOB");
+  add(MSG_TRUNC, "MSG_TRUNC");
   return names;
 }
 
@@ -110,8 +111,10 @@ Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int f
 
   const auto gave = [&] {
     if (takes) simulation_.progress.useful();
-    const Answer answer = simulation_.recorder.done(
-        call, static_cast<long>(got), std::to_string(got) + " " + text_of(message, got, 24));
+    const bool is_dropped = is_socket && (flags & MSG_TRUNC) != 0;  // tcp(7): never in the buffer
+    const std::string what = is_dropped ? ", dropped" : " " + text_of(message, got, 24);
+    const Answer answer =
+        simulation_.recorder.done(call, static_cast<long>(got), std::to_string(got) + what);
     if (!takes) simulation_.useless(function, fd, call);
     return answer;
   };
@@ -227,7 +230,12 @@ Answer SystemCalls::transmit(const char* function, int fd, const msghdr& message
       if (connection != nullptr) {
         connection->program_sent += static_cast<std::uint64_t>(result);
         const bool peer_is_gone = connection->peer_fd < 0 && connection->peer_finished;
-        if (peer_is_gone && result > 0) connection->reset_expected = true;
+        if (peer_is_gone && result > 0 && !std::exchange(connection->reset_expected, true))
+          simulation_.events.plan(simulation_.clock.now(),
+                                  [recorder = &simulation_.recorder, connection] {
+                                    recorder->peer(connection->name, "resets",
+                                                   connection->name + "'s kernel answers (RST)");
+                                  });
         simulation_.settle(*connection);
       }
       if (sent == limit || is_short || is_nonblocking(fd, flags)) return took();

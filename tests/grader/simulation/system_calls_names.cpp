@@ -148,6 +148,11 @@ Answer SystemCalls::setsockopt(int fd, int level, int option, const void* value,
     shown =
         ", " + to_text(std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec));
   }
+  if (level == SOL_SOCKET && option == SO_LINGER && length == sizeof(linger)) {
+    linger setting{};
+    std::memcpy(&setting, value, sizeof setting);
+    shown = setting.l_onoff == 0 ? ", off" : format(", %d s", setting.l_linger);
+  }
   const auto call =
       begin("setsockopt", fd,
             format("setsockopt(%d, %s%s)", fd, option_name(level, option).c_str(), shown.c_str()));

@@ -82,7 +82,7 @@ MISBEHAVIOUR(DescriptorLeak, OfAPipe) {
 
 // Gives: failing, descriptor leak
 // Says: descriptor 4 is still open: the connection to alice, opened by dup() at 0 s
-MISBEHAVIOUR(DescriptorLeak, OfADuplicate) { (void)::dup(world.fd); }
+MISBEHAVIOUR(DescriptorLeak, OfADuplicate) { (void)!::dup(world.fd); }
 
 // Gives: failing, descriptor leak
 // Says: descriptor 4 is still open: the file /dev/null, opened by open() at 0 s

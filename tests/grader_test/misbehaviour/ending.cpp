@@ -72,7 +72,7 @@ MISBEHAVIOUR(Crash, ByAnExceptionThatMayNotLeave) { throw_although_noexcept(); }
 // Gives: stuck, crash
 // Says: the program was killed by SIGSEGV
 // Sanitized: stuck, crash
-// Sanitized says: the program
+// Sanitized says: a sanitizer found a mistake and ended the program
 MISBEHAVIOUR(Crash, ByANullPointer) {
   static int* volatile nothing = nullptr;
   *nothing = 1;
@@ -87,7 +87,7 @@ static int recurse(volatile char* from) {
 // Gives: stuck, crash
 // Says: stack overflow: endless recursion, or a huge local array
 // Sanitized: stuck, crash
-// Sanitized says: the program
+// Sanitized says: a sanitizer found a mistake and ended the program
 MISBEHAVIOUR(Crash, ByEndlessRecursion) {
   volatile char one = 1;
   recurse(&one);
@@ -170,7 +170,7 @@ MISBEHAVIOUR(Crash, ByADescriptorTooLargeForASet) {
 // Gives: stuck, crash
 // Says: the program was killed by SIGSEGV
 // Sanitized: stuck, crash
-// Sanitized says: the program
+// Sanitized says: a sanitizer found a mistake and ended the program
 MISBEHAVIOUR(Crash, ByScribblingOverItsStack) {
   static volatile std::size_t size = 256u << 20;
   volatile char local[100];
@@ -180,7 +180,7 @@ MISBEHAVIOUR(Crash, ByScribblingOverItsStack) {
 // Gives: stuck, crash
 // Says: the program was killed by SIG
 // Sanitized: stuck, crash
-// Sanitized says: heap-buffer-overflow
+// Sanitized says: a sanitizer found a mistake and ended the program
 MISBEHAVIOUR(Crash, ByScribblingOverTheHeap) {
   static volatile std::size_t size = 256u << 20;
   auto* block = static_cast<volatile char*>(std::malloc(100));
