@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <span>
 #include <string>
 
 #include "conversation.hpp"

@@ -20,7 +20,7 @@ LESSON("03-send-and-receive");
 
 namespace {
 
-// How `send_all` ended: "returned", "threw EPIPE", "threw \"oops\" without errno".
+// How send_all ended: `returned`, `threw EPIPE`, `threw "oops" without errno`.
 std::string sending(int fd, course::cbytes data) {
   try {
     course::send_all(fd, data);

@@ -58,6 +58,26 @@ std::string within_repository(const std::string& path) {
   return at == std::string::npos ? path : path.substr(at);
 }
 
+// Verdicts that can end any check, whatever its rule.
+bool speaks_for_itself(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::none:
+    case Verdict::expectation:
+    case Verdict::blocked_for_ever:
+    case Verdict::busy_loop:
+      return false;
+    default:
+      return true;
+  }
+}
+
+// "tests/03-send-and-receive/send_and_receive_test.cpp, " where a line of the check complained.
+std::string place_of(const CheckResult& result) {
+  for (const Complaint& complaint : result.complaints)
+    if (complaint.line > 0) return within_repository(complaint.file) + ", ";
+  return {};
+}
+
 // "Verdict: crash", unless the complaint says so itself.
 std::string verdict_line(const CheckResult& result) {
   if (result.verdict == Verdict::none || result.verdict == Verdict::expectation) return {};
@@ -110,18 +130,15 @@ std::string report_text(const CheckResult& result, const std::string& lesson) {
   if (!result.timeline.empty()) text += result.timeline + "\n";
   if (!result.output.empty())
     text += "  Printed by your program:\n" + paragraph(result.output.substr(0, 600), 4) + "\n";
-  if (!result.rule.empty()) text += paragraph(std::string("The rule: ") + result.rule, 2);
-  if (!result.why.empty()) text += paragraph(std::string("Why it matters: ") + result.why, 2);
+  if (!result.rule.empty())
+    text += paragraph(
+        (speaks_for_itself(result.verdict) ? "The check was about: " : "The rule: ") + result.rule,
+        2);
+  if (!result.why.empty() && !speaks_for_itself(result.verdict))
+    text += paragraph("Why it matters: " + result.why, 2);
   if (!result.read.empty())
     text += paragraph("Read: lessons/" + lesson + "/README.md, \"" + result.read + "\"", 2);
-  for (const Complaint& complaint : result.complaints)
-    if (complaint.line > 0) {
-      text += paragraph("The check: " + within_repository(complaint.file) + ", " + result.suite +
-                            "." + result.name,
-                        2);
-      break;
-    }
-  return text;
+  return text + paragraph("The check: " + place_of(result) + result.suite + "." + result.name, 2);
 }
 
 }  // namespace grader

@@ -17,6 +17,8 @@ bool is_numeric(const std::string& host) {
          inet_pton(AF_INET6, host.c_str(), buffer) == 1;
 }
 
+constexpr int freed_byte = 0xa5;
+
 // One node as a single block, so that reading past a freed list is reading freed memory.
 addrinfo* copy_node(const addrinfo& from) {
   const std::size_t size = sizeof(addrinfo) + from.ai_addrlen;
@@ -110,6 +112,7 @@ bool Resolver::release(addrinfo* list) {
   while (list != nullptr) {
     addrinfo* next = list->ai_next;
     std::free(list->ai_canonname);
+    std::memset(list, freed_byte, sizeof *list + list->ai_addrlen);  // whoever still reads it falls
     std::free(list);
     list = next;
   }

@@ -143,6 +143,8 @@ Answer SystemCalls::poll(const char* function, pollfd* entries, nfds_t count,
         continue;
       }
       if (entries[i].revents == 0 || entries[i].revents == POLLNVAL) continue;
+      if (file != nullptr && file->attempt && file->attempt->error_is_modelled)
+        entries[i].revents = static_cast<short>(entries[i].revents | POLLERR);
       if (file != nullptr && file->is_connecting())
         entries[i].revents = 0;
       else if ((entries[i].revents & POLLOUT) != 0 && !is_ready(entries[i].fd, POLLOUT))
