@@ -141,6 +141,7 @@ MISBEHAVIOUR(Crash, ByItsOwnAlarm) {
 // Says: the program was killed by SIG
 // Sanitized: stuck, crash
 // Sanitized says: stack-buffer-overflow
+// Unoptimized: skipped
 MISBEHAVIOUR(Crash, ByABufferThatIsTooSmall) {
   static volatile std::size_t size = 64;
   char buffer[8];
@@ -160,6 +161,7 @@ MISBEHAVIOUR(Crash, ByAnIndexOutOfRange) {
 // Says: FD_SETSIZE on fd_set
 // Sanitized: stuck, crash
 // Sanitized says: out of bounds
+// Unoptimized: skipped
 MISBEHAVIOUR(Crash, ByADescriptorTooLargeForASet) {
   static volatile int fd = 20'000;
   fd_set set;

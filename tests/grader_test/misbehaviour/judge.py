@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Holds that the grader says the right thing about every misbehaving program.
 
-usage: judge.py [--sanitized] [--reports] PROGRAM SOURCE...
+usage: judge.py [--sanitized | --unoptimized] [--reports] PROGRAM SOURCE...
 
 Runs PROGRAM, whose checks are the MISBEHAVIOURs in the SOURCEs, and holds for each of them
  - the state, the verdict and the words that the comment above it promises (see misbehaviour.hpp),
@@ -27,10 +27,10 @@ LEFT_OVER_MAX_S = 5
 TCP_TIME_WAIT = 6
 
 PROMISE = re.compile(r"^((?://[^\n]*\n)+)MISBEHAVIOUR\((\w+), (\w+)\)", re.M)
-FIELD = re.compile(r"^// (Gives|Says|Sanitized|Sanitized says): (.*)$", re.M)
+FIELD = re.compile(r"^// (Gives|Says|\w+ized|\w+ized says): (.*)$", re.M)
 
 
-def promises_in(sources, sanitized):
+def promises_in(sources, build):
     """{check: (state, verdict, words)}; None instead of a promise that does not hold here."""
     promises = {}
     for source in sources:
@@ -40,10 +40,8 @@ def promises_in(sources, sanitized):
             sys.exit(f"{source}: a MISBEHAVIOUR has no comment that says what it gives")
         for comment, suite, name in found:
             fields = dict(FIELD.findall(comment))
-            gives, says = fields["Gives"], fields.get("Says", "")
-            if sanitized:
-                says = fields.get("Sanitized says", says)
-                gives = fields.get("Sanitized", gives)
+            gives = fields.get(build, fields["Gives"])
+            says = fields.get(f"{build} says", fields.get("Says", ""))
             promise = None if gives == "skipped" else (*gives.split(", "), says)
             promises[f"{suite}.{name}"] = promise
     return promises
@@ -128,11 +126,11 @@ def next_pid():
 
 
 def main(arguments):
-    sanitized = "--sanitized" in arguments
+    build = next((b for b in ("Sanitized", "Unoptimized") if f"--{b.lower()}" in arguments), "")
     shows_reports = "--reports" in arguments
     program, *sources = [a for a in arguments if not a.startswith("--")]
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    checks = promises_in(sources, sanitized)
+    checks = promises_in(sources, build)
 
     first_pid = os.getpid()
     results = run(program, checks)

@@ -26,7 +26,8 @@ long raw_system_call(long number, long a = 0, long b = 0, long c = 0, long d = 0
 }  // namespace grader_test
 
 /// A program that misbehaves. The comment above it, which judge.py reads, is what must be said of
-/// it; `Sanitized:` is said instead by a program built with a sanitizer (or it says "skipped"):
+/// it. `Sanitized:` holds instead for a build with a sanitizer, `Unoptimized:` for one without
+/// optimization, which has no _FORTIFY_SOURCE either; "skipped": there nothing can be promised.
 ///
 ///     // Gives: stuck, blocked for ever
 ///     // Says: nothing is left that could end this call
