@@ -134,8 +134,8 @@ std::string report_text(const CheckResult& result, const std::string& lesson) {
     text += paragraph(
         (speaks_for_itself(result.verdict) ? "The check was about: " : "The rule: ") + result.rule,
         2);
-  if (!result.why.empty() && !speaks_for_itself(result.verdict))
-    text += paragraph("Why it matters: " + result.why, 2);
+  const bool why_can_fit = !speaks_for_itself(result.verdict) || result.verdict == Verdict::crash;
+  if (!result.why.empty() && why_can_fit) text += paragraph("Why it matters: " + result.why, 2);
   if (!result.read.empty())
     text += paragraph("Read: lessons/" + lesson + "/README.md, \"" + result.read + "\"", 2);
   return text + paragraph("The check: " + place_of(result) + result.suite + "." + result.name, 2);

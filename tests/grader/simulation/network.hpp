@@ -37,6 +37,10 @@ struct Address {
   friend bool operator==(const Address& a, const Address& b) { return !(a < b) && !(b < a); }
 };
 
+/// What an IPv6 socket demands of an address before it looks at the family (SIN6_LEN_RFC2133); the
+/// real socket behind an IPv6 one is an IPv4 one and would say something else.
+constexpr socklen_t ipv6_length_min = 24;
+
 /// The loopback addresses that belong to this process alone (derived from its process number), one
 /// for each use.
 class Network {

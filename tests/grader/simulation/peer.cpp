@@ -198,7 +198,9 @@ bool Peer::send_now(const std::string& data) {
 }
 
 Peer& Peer::sends(std::string data) {
-  return add([this, data = std::move(data)] { return connection_.peer_fd < 0 || send_now(data); });
+  return add([this, data = std::move(data)] {
+    return connection_.peer_fd < 0 || reset_at_.has_value() || send_now(data);
+  });
 }
 
 Peer& Peer::finishes_sending() {

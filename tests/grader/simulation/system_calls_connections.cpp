@@ -109,6 +109,8 @@ Answer SystemCalls::connect(int fd, const sockaddr* address, socklen_t length) {
     if (real().connect(fd, address, length) < 0) return failed("connect", fd, call, errno);
     return simulation_.recorder.done(call, 0);
   }
+  if (file->family == AF_INET6 && length < ipv6_length_min)
+    return failed("connect", fd, call, EINVAL);
   if (!to) {  // as the kernel does: cut off, or of another family
     const bool is_cut_off =
         address == nullptr || length < sizeof(sockaddr_in) || address->sa_family == file->family;

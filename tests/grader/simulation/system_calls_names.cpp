@@ -49,10 +49,6 @@ std::string option_name(int level, int option) {
   return format("level %d option %d", level, option);
 }
 
-// What the kernel demands before it looks at the family (SIN6_LEN_RFC2133); the real socket behind
-// an IPv6 one is an IPv4 one and would say something else.
-constexpr socklen_t ipv6_length_min = 24;
-
 Address any_address(int family) { return Address::of(family == AF_INET6 ? "::" : "0.0.0.0", 0); }
 
 // getaddrinfo(3): "All the other fields ... must contain either 0 or a null pointer".
