@@ -1,4 +1,4 @@
-// Lesson 02: a name is a list of addresses; try each until one answers.
+// Lesson 02: a name is a list of addresses; try each until one accepts.
 // The contract is in connect.hpp. Start with resolve(); connect_to() stands on it.
 #include "02-connect/connect.hpp"
 

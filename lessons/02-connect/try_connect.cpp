@@ -1,4 +1,4 @@
-// Lists the addresses of a name, connects to the first that answers and says which one that was.
+// Lists the addresses of a name, connects to the first that accepts and says which one that was.
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -14,7 +14,7 @@ namespace {
 constexpr const char* usage =
     "usage: try_connect HOST SERVICE\n"
     "\n"
-    "Lists the addresses of HOST, connects to the first that answers and says which\n"
+    "Lists the addresses of HOST, connects to the first that accepts and says which\n"
     "one that was. HOST is a name or a numeric address, SERVICE a name or a port.\n"
     "\n"
     "Example: nc -l 127.0.0.1 7000 &\n"

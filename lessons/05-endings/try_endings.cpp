@@ -72,7 +72,7 @@ bool try_endings(const char* host, const char* service, const std::string& reque
 int main(int argc, char* argv[]) {
   const option names[] = {
       {"timeout", required_argument, nullptr, 't'}, {"help", no_argument, nullptr, 'h'}, {}};
-  long timeout_s = 0;  // none
+  long timeout_s = 0;  // no limit
   for (int found; (found = getopt_long(argc, argv, "+", names, nullptr)) != -1;) {
     if (found == 't') timeout_s = seconds_from(optarg);
     if (found == 'h') return std::fputs(usage, stdout) < 0;

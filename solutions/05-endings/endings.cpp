@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -22,11 +21,9 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t chunk_bytes = 16 * 1024;
 
-// 64 MiB: more than a receive buffer holds (tcp(7), tcp_rmem), but an end to a peer that floods.
+// How often to read when the time is up. 64 MiB: more than a receive buffer holds (tcp(7),
+// tcp_rmem), but an end to a peer that floods.
 constexpr int late_reads_max = 4096;
-
-// now() plus milliseconds::max() would overflow the clock's nanoseconds.
-constexpr milliseconds longest_linger = std::chrono::hours(24 * 365);
 
 std::error_code half_close(int fd) noexcept {
   if (::shutdown(fd, SHUT_WR) == -1) return {errno, std::system_category()};
@@ -108,7 +105,7 @@ IoResult ask(int fd, cbytes request, std::string& reply) {
 }
 
 void close_gracefully(Fd connection, milliseconds linger) noexcept {
-  const auto deadline = steady_clock::now() + std::min(linger, longest_linger);
+  const auto deadline = steady_clock::now() + linger;
   (void)half_close(connection.get());  // ENOTCONN: the peer has left; closing is all there is to do
   drop_until(connection.get(), deadline);
   connection.reset();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -75,5 +76,22 @@ inline bool has_failed_with(const Scenario& scenario, const char* function, int 
   return std::any_of(calls.begin(), calls.end(),
                      [error](const Call& call) { return call.error == error; });
 }
+
+/// Whether a socket was given to connect again after its connect had failed, and what to say then.
+inline bool has_reused_a_socket(const Scenario& scenario) {
+  return has_failed_with(scenario, "connect", EINVAL) &&
+         scenario.calls("socket").size() < scenario.calls("connect").size();
+}
+constexpr const char* used_up_sentence =
+    "connect said EINVAL: this socket has failed and is used up. After a failed connect, make a "
+    "new socket for the next address.";
+
+/// Whether connect was given what its socket cannot take, and what to say then.
+inline bool has_mixed_families(const Scenario& scenario) {
+  return has_failed_with(scenario, "connect", EINVAL) && !has_reused_a_socket(scenario);
+}
+constexpr const char* mixed_families_sentence =
+    "connect said EINVAL: the socket is of another family than its address, or did not get all of "
+    "it. Endpoint::family() and Endpoint::length() know.";
 
 }  // namespace grader

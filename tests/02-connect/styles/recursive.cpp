@@ -36,7 +36,7 @@ int outcome(int fd) {
   return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == -1 ? errno : error;
 }
 
-/// `reason` and `culprit`: the failure that is reported when none of `addresses` answers.
+/// `reason` and `culprit`: the failure that is reported when none of `addresses` accepts.
 Fd connect_to_one_of(std::span<const Endpoint> addresses, int reason, const Endpoint& culprit) {
   if (addresses.empty())
     throw std::system_error(reason, std::system_category(), culprit.to_string());

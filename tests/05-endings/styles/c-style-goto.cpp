@@ -108,9 +108,7 @@ IoResult ask(int fd, cbytes request, std::string& reply) {
 void close_gracefully(Fd connection, std::chrono::milliseconds linger) noexcept {
   char dropped[CHUNK];
   const int fd = connection.release();
-  const long long most_ms = 1000LL * 60 * 60 * 24 * 365;
-  const long long wanted_ms = linger.count() < most_ms ? linger.count() : most_ms;
-  const long long end = now_us() + wanted_ms * 1000;
+  const long long end = now_us() + static_cast<long long>(linger.count()) * 1000;
   long long left;
   ssize_t n;
 

@@ -125,8 +125,7 @@ IoResult ask(int fd, cbytes request, std::string& reply) {
 
 void close_gracefully(Fd connection, std::chrono::milliseconds linger) noexcept {
   constexpr std::ptrdiff_t most_chunks_late = 1024;  // 64 MiB
-  const auto patience = std::min<std::chrono::milliseconds>(linger, std::chrono::years(100));
-  const auto deadline = steady_clock::now() + patience;
+  const auto deadline = steady_clock::now() + linger;
   ::shutdown(connection.get(), SHUT_WR);
   std::ptrdiff_t late = 0;
   Chunks chunks(connection.get(), deadline);

@@ -97,8 +97,7 @@ IoResult ask(int fd, cbytes request, std::string& reply) {
 
 void close_gracefully(Fd connection, std::chrono::milliseconds linger) noexcept {
   const int fd = connection.get();
-  const std::chrono::milliseconds longest = std::chrono::days(3650);
-  const auto deadline = steady_clock::now() + (linger < longest ? linger : longest);
+  const auto deadline = steady_clock::now() + linger;
   if (::shutdown(fd, SHUT_WR) == 0) {
     while (something_came(fd, deadline) && !finished(fd)) drop_what_is_there(fd);
     drop_what_is_there(fd);

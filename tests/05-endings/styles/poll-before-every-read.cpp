@@ -16,27 +16,22 @@
 namespace course {
 namespace {
 
-using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t most_late_bytes = 64UL * 1024 * 1024;
 
 class Deadline {
  public:
-  explicit Deadline(std::chrono::milliseconds wait) : endless_(wait > 24h * 365) {
-    if (!endless_) end_ = Clock::now() + wait;
-  }
+  explicit Deadline(std::chrono::milliseconds wait) : end_(Clock::now() + wait) {}
 
   // For poll(2): rounded up, so that it never wakes early; -1 would be for ever.
   [[nodiscard]] int milliseconds_left() const {
-    if (endless_) return INT_MAX;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - Clock::now());
     return static_cast<int>(std::clamp<long long>(left.count(), 0, INT_MAX));
   }
 
  private:
-  bool endless_;
-  Clock::time_point end_{};
+  Clock::time_point end_;
 };
 
 }  // namespace
@@ -91,7 +86,7 @@ void close_gracefully(Fd connection, std::chrono::milliseconds linger) noexcept 
     const int wait_ms = deadline.milliseconds_left();
     const int ready = ::poll(&readable, 1, wait_ms);
     if (ready == -1 && errno == EINTR) continue;
-    if (ready == -1 || (ready == 0 && wait_ms < INT_MAX)) return;
+    if (ready <= 0) return;
     const ssize_t n = ::recv(fd, chunk.data(), chunk.size(), MSG_DONTWAIT);
     if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) return;
     if (n > 0 && wait_ms == 0) late_bytes += static_cast<std::size_t>(n);

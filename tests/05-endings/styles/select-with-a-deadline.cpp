@@ -91,13 +91,12 @@ void close_gracefully(Fd connection, std::chrono::milliseconds linger) noexcept 
   const int fd = connection.get();
   if (fd == -1) return;
   const auto start = steady_clock::now();
-  const auto allowed = std::min<std::chrono::milliseconds>(linger, std::chrono::hours(10'000));
   ::shutdown(fd, SHUT_WR);
 
   char rubbish[16 * 1024];
   for (int late = 0; late < 4096;) {
     const auto spent = steady_clock::now() - start;
-    const auto left = std::chrono::ceil<microseconds>(allowed - spent);
+    const auto left = std::chrono::ceil<microseconds>(linger - spent);
     if (left <= microseconds::zero()) ++late;
     const int ready = wait_readable_for(fd, std::max(left, microseconds::zero()));
     if (ready == 0) break;

@@ -112,12 +112,11 @@ IoResult ask(int fd, cbytes request, std::string& reply) {
 void close_gracefully(Fd connection, milliseconds linger) noexcept {
   const Fd doomed = std::move(connection);  // closes at the end of this function, not the caller's
   const auto started = steady_clock::now();
-  const nanoseconds allowed = std::min<milliseconds>(linger, std::chrono::years(50));
   (void)::shutdown(doomed.get(), SHUT_WR);
 
   int looks_left = 65536;  // after the time is up: a full receive buffer's worth, not for ever
   while (looks_left > 0) {
-    const nanoseconds left = allowed - (steady_clock::now() - started);
+    const nanoseconds left = linger - (steady_clock::now() - started);
     if (left <= nanoseconds::zero()) --looks_left;
     const ssize_t count = drop(doomed.get(), left);
     if (count == 0) return;

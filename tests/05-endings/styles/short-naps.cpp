@@ -54,12 +54,11 @@ IoResult ask(int fd, cbytes request, std::string& reply) {
 void close_gracefully(Fd connection, milliseconds linger) noexcept {
   constexpr auto nap = 5ms;
   const auto begin = steady_clock::now();
-  const auto most = std::min<milliseconds>(linger, hours(100'000));
   std::array<std::byte, 64 * 1024> ignored;
 
   ::shutdown(connection.get(), SHUT_WR);
   for (int late_rounds = 0; late_rounds < 1024;) {
-    const auto left = most - (steady_clock::now() - begin);
+    const auto left = linger - (steady_clock::now() - begin);
     const bool late = left <= 0ms;
     if (late) {
       ++late_rounds;

@@ -23,6 +23,11 @@ const CheckResult* first_failed(const std::vector<CheckResult>& results) {
   return it == results.end() ? nullptr : &*it;
 }
 
+std::string title_of_last_failed(const std::vector<CheckResult>& results) {
+  const auto it = std::find_if(results.rbegin(), results.rend(), has_failed);
+  return it == results.rend() ? "" : title_of(it->suite, it->name);
+}
+
 }  // namespace
 
 void Tally::add(State state) {
@@ -89,6 +94,7 @@ void LessonConsole::summarize(const std::vector<CheckResult>& results, const Tal
   if (speaks_tap_ && (tally.is_untouched() || tally.is_complete())) return;  // Meson says it
   std::string text = format("%zu/%zu checks passed", tally.passed, tally.total());
   if (tally.failed > 0) text += format(", %zu failed", tally.failed);
+  if (tally.broken_machine > 0) text += format(", %zu not judged", tally.broken_machine);
   if (tally.not_started > 0) text += format(", %zu not started", tally.not_started);
   text += ".";
   const auto not_started =
@@ -99,7 +105,8 @@ void LessonConsole::summarize(const std::vector<CheckResult>& results, const Tal
   else if (tally.failed == 0 && not_started != results.end())
     text += " The next function to write: " + not_started->not_started + ".";
   else if (tally.failed > 1)
-    text += " Another one whole: build/grade " + lesson_.substr(0, 2) + " \"words of its name\".";
+    text += " To read another one: build/grade " + lesson_.substr(0, 2) + " \"" +
+            title_of_last_failed(results) + "\"";
   std::fprintf(speaks_tap_ ? stderr : stdout, "\n%s", paragraph(text, 0).c_str());
   std::fflush(nullptr);
 }

@@ -121,7 +121,12 @@ bool Peer::try_connect(std::uint16_t port, Where where) {
   sockaddr_in to{};
   socklen_t length = sizeof to;
   real().getsockname(listener, reinterpret_cast<sockaddr*>(&to), &length);
-  checked(simulation_, "connect", real().connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to));
+  if (real().connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) {
+    simulation_.recorder.peer(name(), "connects", name() + " is refused");
+    simulation_.give_verdict(
+        Verdict::expectation,
+        name() + " was refused: the listening socket no longer listens. Was it shut down?", where);
+  }
   real_port_ = local_port(fd);
   real_listener_port_ = ntohs(to.sin_port);
   take(fd);

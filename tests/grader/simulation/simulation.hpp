@@ -59,7 +59,6 @@ class Simulation {
 
   /// @name Options of a scenario
   /// @{
-  bool threads_are_allowed = false;
   bool select_leaves_timeout = false;  ///< as on systems other than Linux
   bool bad_closes_are_allowed = false;
   /// @}

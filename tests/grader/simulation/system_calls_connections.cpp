@@ -15,6 +15,12 @@ namespace {
 
 constexpr int connect_wait_max_ms = 10'000;
 
+std::string accept_flags(int flags) {
+  std::string names = (flags & SOCK_NONBLOCK) != 0 ? ", NONBLOCK" : "";
+  if ((flags & SOCK_CLOEXEC) != 0) names += names.empty() ? ", CLOEXEC" : "|CLOEXEC";
+  return names;
+}
+
 // A port of this check's own at which nobody listens. The descriptor keeps it from being given to
 // anybody else.
 sockaddr_in closed_port(int& keeper) {
@@ -165,7 +171,8 @@ Answer SystemCalls::connect(int fd, const sockaddr* address, socklen_t length) {
 
 Answer SystemCalls::accept(const char* function, int fd, sockaddr* address, socklen_t* length,
                            int flags) {
-  const auto call = begin(function, fd, format("%s(%d)", function, fd));
+  const auto call =
+      begin(function, fd, format("%s(%d%s)", function, fd, accept_flags(flags).c_str()));
   simulation_.run_due();
   if (auto failure = planned_failure("accept", function, fd, call)) return *failure;
   const OpenFile* listener = simulation_.descriptors.file(fd);

@@ -3,7 +3,7 @@
 
 usage: repeat.py [RUNS] PROGRAM...
 
-Runs each PROGRAM RUNS times (default 30): a third one by one, a third while every processor is kept
+Runs each PROGRAM RUNS times (default 21): a third one by one, a third while every processor is kept
 busy, a third eight at a time while they are. The JSON of all runs must be equal byte for byte but
 for the real time that the checks took.
 """
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-RUNS = 30
+RUNS = 21
 AT_A_TIME = 8
 RUN_MAX_S = 120
 LINES_SHOWN_MAX = 40
