@@ -90,7 +90,7 @@ def one_lesson(walk, lesson):
     code, output = walk.run(["meson", "test", "-C", "build", lesson])
     walk.expect(f"{lesson}, right: passes by meson", code == 0 and re.search(rf"{lesson} +OK", output), output)
     code, output = walk.run(["build/grade", lesson[:2]])
-    walk.expect(f"{lesson}, right: passes by grade", code == 0 and "Next: " in output, output)
+    walk.expect(f"{lesson}, right: passes by grade", code == 0 and ("Next: " in output or "All lessons are passed" in output), output)
     stub.write_text(original, encoding="utf-8")
 
 

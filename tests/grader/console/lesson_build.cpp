@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <sstream>
 
@@ -71,15 +72,12 @@ Build build(const std::vector<std::string>& targets) {
 }
 
 std::string build_failure_text(const std::string& lesson, const Build& build) {
-  std::string text = build.output + "\nLesson " + lesson +
-                     " does not build yet: the first error above is the one to look at.\n";
-  if (build.output.find("declaration matches") != std::string::npos ||
-      build.output.find("out-of-line definition") != std::string::npos ||
-      build.output.find("undefined reference") != std::string::npos ||
-      build.output.find("undefined symbol") != std::string::npos)
-    text += "Every function keeps the signature of its contract, the .hpp file in lessons/" +
-            lesson + "/.\n";
-  return text;
+  std::string header = lesson.substr(3) + ".hpp";  // without the number
+  std::replace(header.begin(), header.end(), '-', '_');
+  return build.output + "\nLesson " + lesson +
+         " does not build yet: the first error above is the one to look at.\nEvery function keeps "
+         "the signature of the contract, lessons/" +
+         lesson + "/" + header + ".\n";
 }
 
 }  // namespace console

@@ -176,6 +176,7 @@ Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int f
 }
 
 Answer SystemCalls::transmit(const char* function, int fd, const msghdr& message, int flags) {
+  if ((flags & MSG_OOB) != 0) not_here(format("%s with MSG_OOB", function));
   const std::size_t size = total_size(message);
   const auto call =
       begin(function, fd,
