@@ -123,6 +123,11 @@ class ServerScenario : public Scenario {
     return count;
   }
 
+  /// The program's calls of accept and accept4.
+  [[nodiscard]] std::size_t accept_calls() const {
+    return calls("accept").size() + calls("accept4").size();
+  }
+
   /// Clients that have been accepted and not closed.
   [[nodiscard]] std::size_t open_clients() const {
     return open_count("accept()") + open_count("accept4()");
