@@ -30,10 +30,11 @@ using Handler = std::function<void(int client)>;
 /// (borrowed), calls `handle`, ends the conversation with close_gracefully() and a linger of 2 s,
 /// and goes on until `stop`, asked before every accept, says true. Blocks. Client sockets block
 /// too, and have FD_CLOEXEC. Neither a handler that throws nor a client that hung up before it was
-/// accepted ends it: accept errors that concern that one connection (accept(2), "Error handling":
-/// ECONNABORTED, EPROTO, ENETDOWN, …) and EINTR are passed over. Throws std::system_error when the
-/// listener itself cannot be used (EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP) or no descriptor can be had
-/// (EMFILE, ENFILE).
+/// accepted ends it: EINTR and the accept errors that concern one connection are passed over
+/// (accept(2), "Error handling", for the network errors EPROTO, ENETDOWN, …; ERRORS for
+/// ECONNABORTED). Any other error of accept is thrown as std::system_error, for the listener itself
+/// cannot be used (EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP) or there is nothing to make a client of
+/// (EMFILE, ENFILE, ENOBUFS, …). An exception of `stop` passes through.
 void serve(int listener, const Handler& handle, const std::function<bool()>& stop);
 
 }  // namespace course

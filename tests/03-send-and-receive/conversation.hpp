@@ -2,7 +2,11 @@
 /// What the checks of sending and of receiving have in common.
 #pragma once
 
+#include <fcntl.h>
+#include <signal.h>
+
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <system_error>
 
@@ -25,6 +29,24 @@ inline bool has_closed(const grader::Scenario& scenario, int fd) {
   const auto calls = scenario.calls("close");
   return std::any_of(calls.begin(), calls.end(),
                      [fd](const grader::Call& call) { return call.fd == fd; });
+}
+
+/// Twenty signals while the program waits; the peer acts at 2.6 s.
+inline void twenty_signals(grader::Scenario& scenario) {
+  using namespace std::chrono_literals;
+  scenario.signal_at(700ms, SIGUSR1);
+  for (int i = 0; i < 18; ++i) scenario.signal_at(1100ms + i * 70ms, SIGUSR1);
+  scenario.signal_at(2390ms, SIGUSR2, grader::Handler::restarting);
+}
+
+/// Whether calls for `fd` wait, as they did before the program ran. Not while it runs.
+inline bool is_blocking(int fd) { return (::fcntl(fd, F_GETFL) & O_NONBLOCK) == 0; }
+
+/// `size` bytes, none of them `without`; what a count in 8 or 16 bits cannot hold.
+inline std::string many_bytes(std::size_t size, char without) {
+  std::string bytes(size, without);
+  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(without + 1 + i % 251);
+  return bytes;
 }
 
 /// The name of an errno, in whichever of the two categories that hold errno values.

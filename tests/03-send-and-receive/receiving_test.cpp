@@ -84,9 +84,12 @@ TEST(RecvSome, ReportsTheEnd) {
   else if (expect_equal(answers, "ok, 3 bytes; eof, 0 bytes; eof, 0 bytes",
                         "alice sent 3 bytes and finished, and recv_some was called three times. "
                         "When recv returns 0, return eof and 0 bytes."))
-    expect_equal(alice.received(), "good night",
-                 "alice has finished sending, but still reads, and after recv_some the caller "
-                 "could not answer any more. Leave the socket as it is.");
+    if (expect_equal(alice.received(), "good night",
+                     "alice has finished sending, but still reads, and after recv_some the caller "
+                     "could not answer any more. Leave the socket as it is."))
+      expect_that(is_blocking(fd),
+                  "recv_some left the socket in non-blocking mode. The mode belongs to the socket, "
+                  "so the caller's next send will not wait. Leave it as it was.");
 }
 
 // Rule: recv(2) returns -1 for errors and 0 for the end; errno belongs to -1.
@@ -98,9 +101,14 @@ TEST(RecvSome, TellsAResetFromTheEnd) {
   Peer& alice = scenario.peer("alice");
   const int fd = alice.connected_and_handed_over();
   alice.at(1300ms).resets();
+  Peer& bob = scenario.peer("bob");
+  const int from_bob = bob.connected_and_handed_over();
+  bob.at(2700ms).sends("late");
   std::string buffer(8, '.');
 
   const auto result = scenario.run([&] { return course::recv_some(fd, room(buffer)); });
+  scenario.faults().fail("recv", ETIMEDOUT);
+  const auto silence = scenario.run([&] { return course::recv_some(from_bob, room(buffer)); });
 
   const std::string start = "alice reset the connection, and recv said -1 and ECONNRESET. ";
   if (result.status == course::IoStatus::ok)
@@ -108,11 +116,17 @@ TEST(RecvSome, TellsAResetFromTheEnd) {
          ". Look for -1 before you count, in a type that can hold it.");
   else if (result.status == course::IoStatus::eof)
     fail(start + "recv_some said eof; a reset is not an end. Tell -1 from 0.");
-  else
-    expect_equal(told(result), "error ECONNRESET, 0 bytes",
-                 start + (scenario.calls("getsockopt").empty()
-                              ? "Take errno straight after the call."
-                              : "The reason is in errno; SO_ERROR has forgotten it by then."));
+  else if (expect_equal(
+               told(result), "error ECONNRESET, 0 bytes",
+               start + (scenario.calls("getsockopt").empty()
+                            ? "Take errno straight after the call."
+                            : "The reason is in errno; SO_ERROR has forgotten it by then.")) &&
+           expect_equal(told(silence), "error ETIMEDOUT, 0 bytes",
+                        "recv from bob said -1 and ETIMEDOUT. Any errno but EINTR is the answer: "
+                        "return it."))
+    expect_that(is_blocking(fd) && !has_closed(scenario, fd) && !has_closed(scenario, from_bob),
+                "recv said -1, and recv_some closed the descriptor or changed its mode; it was "
+                "only lent. Closing is the caller's business.");
 }
 
 // Rule: EINTR says that nothing was received (recv(2), signal(7)).
@@ -123,14 +137,19 @@ TEST(RecvSome, GoesOnAfterASignal) {
   TolerantScenario scenario;
   Peer& alice = scenario.peer("alice");
   const int fd = alice.connected_and_handed_over();
-  alice.at(2600ms).sends("hello");
-  scenario.signal_at(700ms, SIGUSR1);
-  scenario.signal_at(1100ms, SIGUSR1);
-  scenario.signal_at(1900ms, SIGUSR2, Handler::restarting);
+  alice.at(2600ms).sends("hello").at(3100ms).finishes_sending();
+  twenty_signals(scenario);
   std::string buffer(5, '.');
 
   const auto result = scenario.run([&] { return course::recv_some(fd, room(buffer)); });
 
+  const auto calls = scenario.calls();
+  const bool asked_again =
+      std::any_of(calls.begin(), calls.end(), [](const Call& call) { return call.value == 5; });
+  if (result.status != course::IoStatus::ok && asked_again)
+    return fail(
+        "recv had returned 5 bytes, and the program called it again: errno was still EINTR, from "
+        "an earlier call. Look at errno only when recv said -1.");
   expect_equal(told(result), "ok, 5 bytes",
                "A signal interrupted recv at " + shown(scenario.took()) +
                    ", and recv_some returned. Nothing was lost: ask again, however often.");
@@ -163,12 +182,16 @@ TEST(RecvSome, WritesOnlyTheBytesThatCame) {
   Peer& alice = scenario.peer("alice");
   const int fd = alice.connected_and_handed_over();
   alice.sends("hello, world").after(600ms).finishes_sending();
-  std::string full(24, '.'), half_full(24, '.');  // in the middle of each a buffer of 8
+  // In the middle of each a buffer of 8.
+  std::string full(24, '.'), half_full(24, '.'), ended(24, '.'), failed(24, '.');
 
   const auto second = scenario.run([&] {
     (void)course::recv_some(fd, room(full).subspan(8, 8));
     return course::recv_some(fd, room(half_full).subspan(8, 8));
   });
+  scenario.run([&] { (void)course::recv_some(fd, room(ended).subspan(8, 8)); });
+  scenario.faults().fail("recv", ETIMEDOUT);
+  scenario.run([&] { (void)course::recv_some(fd, room(failed).subspan(8, 8)); });
 
   const std::size_t came = std::min<std::size_t>(second.bytes, 8);
   if (full[16] == '\0')
@@ -178,10 +201,13 @@ TEST(RecvSome, WritesOnlyTheBytesThatCame) {
   else if (expect_equal(full.substr(16), "........",
                         "The bytes past the end of the buffer have changed. Offer recv only the "
                         "room there is."))
-    expect_equal(half_full.substr(8 + came), std::string(16 - came, '.'),
-                 byte_count(came) +
-                     " came, and the room behind them has changed. Write nothing "
-                     "after what came.");
+    if (expect_equal(half_full.substr(8 + came), std::string(16 - came, '.'),
+                     byte_count(came) +
+                         " came, and the room behind them has changed. Write nothing "
+                         "after what came."))
+      expect_that(ended == std::string(24, '.') && failed == std::string(24, '.'),
+                  "At the end, and after a failure, no byte came, and the buffer has changed. "
+                  "Write nothing then.");
 }
 
 // ---- recv_exact
@@ -194,10 +220,12 @@ TEST(RecvExact, FillsTheBufferFromEveryPiece) {
   TolerantScenario scenario;
   Peer& alice = scenario.peer("alice");
   const int fd = alice.connected_and_handed_over();
-  const std::string message = "hello, world";
+  const std::string message = "hello,\nworld";
+  const std::string big = many_bytes(70'000, '\0');
   for (const char c : message) alice.after(100ms).sends({c});
   for (std::size_t cut = 1; cut <= 11; ++cut)
     alice.after(300ms).sends(message.substr(0, cut)).after(400ms).sends(message.substr(cut));
+  alice.after(300ms).sends(big).finishes_sending();
 
   for (int i = 1; i <= 12; ++i) {
     std::string buffer(12, '.');
@@ -209,12 +237,19 @@ TEST(RecvExact, FillsTheBufferFromEveryPiece) {
           format("recv_exact returned with %zu of 12 bytes, and more was still to come. "
                  "Ask again, for what is missing, until the buffer is full.",
                  result.bytes));
-    if (!expect_equal(buffer, "hello, world",
+    if (!expect_equal(buffer, "hello,\nworld",
                       "All 12 bytes came, but not to their places. Each piece belongs after the "
                       "one before.") ||
         !expect_equal(told(result), "ok, 12 bytes", "The buffer is full."))
       return;
   }
+
+  std::string buffer(big.size(), '.');
+  const auto result = scenario.run([&] { return course::recv_exact(fd, room(buffer)); });
+  if (expect_equal(told(result), "ok, 70000 bytes",
+                   "alice sent 70000 bytes and finished. A full buffer is ok, whatever comes after "
+                   "it; count in a std::size_t."))
+    expect_that(buffer == big, "70000 bytes came, but not to their places.");
 }
 
 // Rule: a signal can leave a short count, even with MSG_WAITALL (recv(2)).
@@ -288,23 +323,31 @@ TEST(RecvExact, SaysWhatCameWhenItEndsEarly) {
   alice.at(400ms).finishes_sending();
   bob.at(700ms).sends("hel").at(1300ms).finishes_sending();
   carol.at(1900ms).sends("hel").at(2100ms).resets();
-  std::string buffer(5, '.');
-  course::IoResult between, in_the_middle, reset;
+  Peer& dave = scenario.peer("dave");
+  const int from_dave = dave.connected_and_handed_over();
+  dave.at(2400ms).resets();
+  std::string buffer(5, '.'), of_bob(5, '.'), of_carol(5, '.');
+  course::IoResult between, in_the_middle, reset, alone;
 
   scenario.run([&] {
     between = course::recv_exact(from_alice, room(buffer));
-    in_the_middle = course::recv_exact(from_bob, room(buffer));
-    reset = course::recv_exact(from_carol, room(buffer));
+    in_the_middle = course::recv_exact(from_bob, room(of_bob));
+    reset = course::recv_exact(from_carol, room(of_carol));
+    alone = course::recv_some(from_dave, room(buffer));  // what it says of a reset, right or wrong
   });
 
   if (expect_equal(told(between), "eof, 0 bytes",
                    "alice finished before the first byte. That is an end between messages.") &&
       expect_equal(told(in_the_middle), "eof, 3 bytes",
                    "bob finished after 3 of 5 bytes: the message was cut off. Say eof, and how "
-                   "many bytes had come."))
-    expect_that(reset.status == course::IoStatus::error && reset.bytes == 3,
-                "carol reset the connection after 3 of 5 bytes, and recv_exact returned \"" +
-                    told(reset) + "\". Say error, the errno, and how many bytes had come.");
+                   "many bytes had come.") &&
+      expect_that(reset.status == course::IoStatus::error && reset.bytes == 3 &&
+                      (reset.error == alone.error || errno_of(reset.error) == "ECONNRESET"),
+                  "carol reset the connection after 3 of 5 bytes, and recv_exact returned \"" +
+                      told(reset) + "\". Say error, the errno, and how many bytes had come."))
+    expect_that(of_bob == "hel.." && of_carol == "hel..",
+                "3 bytes came, and recv_exact changed the room behind them, or the 3 themselves. "
+                "Write what came and nothing else.");
 }
 
 // ---- all three
@@ -319,16 +362,25 @@ TEST(EmptyBuffers, AskNothingOfTheKernel) {
   Peer& alice = scenario.peer("alice");
   const int fd = alice.connected_and_handed_over();
   alice.at(1300ms).sends("hello");
-  std::string answers;
+  std::string answers, called;
+  std::size_t seen = 0;
+  const auto watch = [&](const char* function) {
+    const auto calls = scenario.calls();
+    if (calls.size() > seen)
+      called += (called.empty() ? "" : ", and ") + (function + (" called " + calls[seen].text));
+    seen = calls.size();
+  };
 
-  scenario.run([&] {
-    course::send_all(fd, {});
-    answers = told(course::recv_some(fd, {})) + "; " + told(course::recv_exact(fd, {}));
-  });
+  scenario.run([&] { course::send_all(fd, {}); });
+  watch("send_all");
+  scenario.run([&] { answers = told(course::recv_some(fd, {})); });
+  watch("recv_some");
+  scenario.run([&] { answers += "; " + told(course::recv_exact(fd, {})); });
+  watch("recv_exact");
 
-  if (const auto calls = scenario.calls(); !calls.empty())
-    return fail("There was nothing to send or receive, and the program called " +
-                calls.front().text + ". Look first whether anything is left to do.");
+  if (!called.empty())
+    return fail("There was nothing to send or receive, and " + called +
+                ". Look first whether anything is left to do.");
   expect_equal(answers, "ok, 0 bytes; ok, 0 bytes",
                "recv_some and recv_exact had no room to fill, so they have done all that was "
                "asked.");

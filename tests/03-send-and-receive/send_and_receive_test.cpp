@@ -90,6 +90,22 @@ TEST(SendAll, OffersTheRestAfterAShortSend) {
                                   "and what came after them is wrong. The rest begins where "
                                   "send stopped.");
   }
+
+  scenario.faults().send_takes_at_most(0);
+  for (const std::string& payload : {"he\0lo\n\0"s, many_bytes(70'000, '\n')}) {
+    const std::size_t before = alice.received().size();
+
+    const std::string ending = scenario.run([&] { return sending(fd, course::as_bytes(payload)); });
+
+    const std::string got = alice.received().substr(before);
+    if (ending != "returned" || got != payload)
+      return fail(format("%zu bytes were to be sent, zeros among them; send_all %s, and ",
+                         payload.size(), ending.c_str()) +
+                  (got.size() == payload.size()
+                       ? "alice got others."
+                       : "alice got " + byte_count(got.size()) +
+                             ". Take the size from data.size(), and count in a std::size_t."));
+  }
 }
 
 // Rule: a blocking send waits for room as long as the connection lives.
@@ -122,9 +138,7 @@ TEST(SendAll, GoesOnAfterASignal) {
   Peer& alice = scenario.peer("alice");
   const int fd = alice.connected_and_handed_over();
   alice.window(8).stops_reading().at(2600ms).resumes_reading();
-  scenario.signal_at(700ms, SIGUSR1);
-  scenario.signal_at(1100ms, SIGUSR1);
-  scenario.signal_at(1900ms, SIGUSR2, Handler::restarting);
+  twenty_signals(scenario);
 
   const std::string ending = scenario.run([&] {
     course::send_all(fd, course::as_bytes("hello, w"));  // fills the window
@@ -149,23 +163,29 @@ TEST(SendAll, ThrowsTheErrnoWhenThePeerIsGone) {
   TolerantScenario scenario;
   Peer& alice = scenario.peer("alice");
   Peer& bob = scenario.peer("bob");
+  Peer& carol = scenario.peer("carol");
   const int to_alice = alice.connected_and_handed_over();
   const int to_bob = bob.connected_and_handed_over();
+  const int to_carol = carol.connected_and_handed_over();
   alice.closes();
   bob.window(8).stops_reading().at(1300ms).resets();
+  scenario.faults().next_sends_take({3});
   std::string after_close, after_reset;
 
   scenario.run([&] {
-    (void)sending(to_alice, "one");  // taken: the answer to it is how the kernel learns
-    after_close = sending(to_alice, "two");
+    after_close = sending(to_alice, "onetwo");  // the answer to "one" is how the kernel learns
     course::send_all(to_bob, course::as_bytes("hello, w"));  // fills the window
     after_reset = sending(to_bob, "orld");
   });
+  scenario.faults().fail("send", ETIMEDOUT);
+  const std::string after_silence = scenario.run([&] { return sending(to_carol, "hello"); });
 
   const struct {
     const char *peer, *error;
     const std::string& ending;
-  } cases[] = {{"alice", "EPIPE", after_close}, {"bob", "ECONNRESET", after_reset}};
+  } cases[] = {{"alice", "EPIPE", after_close},
+               {"bob", "ECONNRESET", after_reset},
+               {"carol", "ETIMEDOUT", after_silence}};
   for (const auto& [peer, error, ending] : cases) {
     if (ending == "threw "s + error) continue;
     const std::string start = format("%s is gone, and send said %s, but send_all ", peer, error);
@@ -233,17 +253,24 @@ TEST(SendAll, LeavesTheSocketToTheCaller) {
   TolerantScenario scenario;
   Peer& alice = scenario.peer("alice");
   const int fd = alice.connected_and_handed_over();
-  scenario.faults().fail("send", ENOMEM);
+  bool was_blocking = true;
 
+  scenario.run([&] { (void)sending(fd, "hello"); });
+  was_blocking = is_blocking(fd);
+  scenario.faults().fail("send", ENOMEM);
   scenario.run([&] {
-    (void)sending(fd, "hello");
-    (void)::send(fd, "hello again", 11, MSG_NOSIGNAL);  // the caller's
+    (void)sending(fd, ", world");
+    (void)::send(fd, " again", 6, MSG_NOSIGNAL);  // the caller's
   });
 
-  expect_equal(alice.received(), "hello again",
-               has_closed(scenario, fd)
-                   ? "send had no memory just then, and send_all closed the descriptor, which it "
-                     "was only lent. Report the failure; closing is the caller's business."
-                   : "send had no memory just then, and after send_all the caller could not send "
-                     "any more. Report the failure, and leave the socket as it is.");
+  if (expect_equal(
+          alice.received(), "hello again",
+          has_closed(scenario, fd)
+              ? "send had no memory just then, and send_all closed the descriptor, which it "
+                "was only lent. Report the failure; closing is the caller's business."
+              : "send had no memory just then, and after send_all the caller could not send "
+                "any more. Report the failure, and leave the socket as it is."))
+    expect_that(was_blocking && is_blocking(fd),
+                "send_all left the socket in non-blocking mode. The mode belongs to the socket, so "
+                "the caller's next recv will not wait. Leave it as it was.");
 }

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::array passing_errors = {
     ECONNABORTED, EHOSTDOWN, EHOSTUNREACH, EINTR,  ENETDOWN,
-    ENETUNREACH,  ENONET,    ENOPROTOOPT,  EPROTO, EWOULDBLOCK,
+    ENETUNREACH,  ENONET,    ENOPROTOOPT,  EPROTO,
 };
 
 void check(int result, const char* call, const Endpoint* where = nullptr) {

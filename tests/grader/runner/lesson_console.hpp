@@ -41,6 +41,8 @@ class LessonConsole {
   bool speaks_tap_;
   Style style_;
   std::size_t number_ = 0;
+  bool has_started_ = false;
+  std::string held_back_;  ///< lines for Meson that are told once the lesson has started
 };
 
 /// Writes `directory`/LESSON.result: one line for each check, "state<TAB>title", and after an empty
