@@ -2,9 +2,12 @@
 /// A server's world: its listening socket, its turn, and what came of it.
 #pragma once
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <functional>
@@ -133,5 +136,48 @@ class ServerScenario : public Scenario {
     return open_count("accept()") + open_count("accept4()");
   }
 };
+
+/// What listen_on() leaves open is one check's subject; the others look away.
+class TolerantScenario : public Scenario {
+ public:
+  TolerantScenario() { allow_open_descriptors(); }
+};
+
+inline bool says(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+inline bool closes_on_exec(int fd) { return (::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0; }
+inline bool is_blocking(int fd) { return (::fcntl(fd, F_GETFL) & O_NONBLOCK) == 0; }
+
+inline bool has_timeout(int fd) {
+  timeval timeout{};
+  socklen_t length = sizeof timeout;
+  ::getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, &length);
+  return timeout.tv_sec != 0 || timeout.tv_usec != 0;
+}
+
+inline bool is_listening(int fd) {
+  int listens = 0;
+  socklen_t length = sizeof listens;
+  return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens != 0;
+}
+
+inline bool has_set(const Scenario& scenario, const char* option) {
+  const auto calls = scenario.calls("setsockopt");
+  return std::any_of(calls.begin(), calls.end(),
+                     [option](const Call& call) { return says(call.text, option); });
+}
+
+inline bool has_failed(const Scenario& scenario, const char* function) {
+  const auto calls = scenario.calls(function);
+  return std::any_of(calls.begin(), calls.end(), [](const Call& call) { return call.error != 0; });
+}
+
+inline bool has_said(const Scenario& scenario, const char* function, int error) {
+  const auto calls = scenario.calls(function);
+  return std::any_of(calls.begin(), calls.end(),
+                     [error](const Call& call) { return call.error == error; });
+}
 
 }  // namespace grader
