@@ -137,7 +137,7 @@ TEST(RecvSome, GoesOnAfterASignal) {
   TolerantScenario scenario;
   Peer& alice = scenario.peer("alice");
   const int fd = alice.connected_and_handed_over();
-  alice.at(2600ms).sends("hello").at(3100ms).finishes_sending();
+  alice.at(2600ms).sends("hello").at(3100ms).resets();
   twenty_signals(scenario);
   std::string buffer(5, '.');
 
@@ -221,11 +221,11 @@ TEST(RecvExact, FillsTheBufferFromEveryPiece) {
   Peer& alice = scenario.peer("alice");
   const int fd = alice.connected_and_handed_over();
   const std::string message = "hello,\nworld";
-  const std::string big = many_bytes(70'000, '\0');
+  const std::string some = many_bytes(300, '\0'), many = many_bytes(70'000, '\0');
   for (const char c : message) alice.after(100ms).sends({c});
   for (std::size_t cut = 1; cut <= 11; ++cut)
     alice.after(300ms).sends(message.substr(0, cut)).after(400ms).sends(message.substr(cut));
-  alice.after(300ms).sends(big).finishes_sending();
+  alice.after(300ms).sends(some).after(300ms).sends(many).finishes_sending();
 
   for (int i = 1; i <= 12; ++i) {
     std::string buffer(12, '.');
@@ -244,12 +244,18 @@ TEST(RecvExact, FillsTheBufferFromEveryPiece) {
       return;
   }
 
-  std::string buffer(big.size(), '.');
-  const auto result = scenario.run([&] { return course::recv_exact(fd, room(buffer)); });
-  if (expect_equal(told(result), "ok, 70000 bytes",
-                   "alice sent 70000 bytes and finished. A full buffer is ok, whatever comes after "
-                   "it; count in a std::size_t."))
-    expect_that(buffer == big, "70000 bytes came, but not to their places.");
+  for (const std::string& payload : {some, many}) {
+    if (payload.size() > 300 && goes_byte_by_byte(scenario)) break;
+    std::string buffer(payload.size(), '.');
+
+    const auto result = scenario.run([&] { return course::recv_exact(fd, room(buffer)); });
+
+    if (!expect_equal(told(result), "ok, " + byte_count(payload.size()),
+                      "alice sent that many bytes, and finished after the last. A full buffer is "
+                      "ok, whatever comes after it; count in a std::size_t.") ||
+        !expect_that(buffer == payload, "All bytes came, but not to their places."))
+      return;
+  }
 }
 
 // Rule: a signal can leave a short count, even with MSG_WAITALL (recv(2)).
@@ -345,9 +351,10 @@ TEST(RecvExact, SaysWhatCameWhenItEndsEarly) {
                       (reset.error == alone.error || errno_of(reset.error) == "ECONNRESET"),
                   "carol reset the connection after 3 of 5 bytes, and recv_exact returned \"" +
                       told(reset) + "\". Say error, the errno, and how many bytes had come."))
-    expect_that(of_bob == "hel.." && of_carol == "hel..",
-                "3 bytes came, and recv_exact changed the room behind them, or the 3 themselves. "
-                "Write what came and nothing else.");
+    expect_that(
+        of_bob.substr(0, 3) + of_bob[4] == "hel." && of_carol.substr(0, 3) + of_carol[4] == "hel.",
+        "3 bytes came, and recv_exact changed the room behind them, or the 3 themselves. "
+        "Write what came and nothing else.");
 }
 
 // ---- all three
