@@ -2,7 +2,8 @@
 /// Lesson 04: there is no end-of-message on a stream; the protocol has to say where one ends.
 ///
 /// The three framers know nothing of sockets (sans-I/O): bytes go in as they come, whole messages
-/// come out. What next() has handed out takes no memory any more. No function here blocks.
+/// come out. What next() has handed out takes no memory any more, at the latest from the next
+/// feed() on. Framers are plain values: copying one needs nothing special. No function here blocks.
 #pragma once
 
 #include <array>
@@ -18,8 +19,8 @@
 
 namespace course {
 
-/// A message is longer than the receiver is willing to keep. Messages that came whole before it can
-/// still be taken with next(), which after them returns nothing or throws this again.
+/// A message is longer than the receiver is willing to keep. After it, next() hands out what came
+/// whole before and nothing more: it returns nothing or throws this again. Feed nothing more.
 struct MessageTooLong : std::length_error {
   using std::length_error::length_error;
 };
@@ -57,13 +58,14 @@ class FixedFramer {
 /// ending. Neither is part of the message. A CR anywhere else is an ordinary byte.
 class LineFramer {
  public:
-  /// Lines may be up to `max_line` bytes long, the ending not counted.
+  /// Lines may be up to `max_line` bytes long, the ending not counted; 0 allows only empty lines.
   explicit LineFramer(std::size_t max_line);
 
   /// Adds bytes in the order in which they came and keeps a copy. Throws MessageTooLong as soon as
   /// the unfinished line cannot be within the limit any more (one byte over it may still be the CR
   /// of an ending). A line over the limit that has its ending is refused here or by next(), as you
-  /// like. Looks at no byte of an unfinished line twice, however small the pieces.
+  /// like. The work for an unfinished line grows with its length, not with the number of its
+  /// pieces.
   void feed(cbytes data);
 
   /// The next whole line without its ending, oldest first, or nothing while none is complete.
@@ -85,7 +87,7 @@ class LineFramer {
 /// that count the bytes of the message, not themselves. A length of 0 is an empty message.
 class PrefixFramer {
  public:
-  /// Messages may be up to `max_message` bytes long.
+  /// Messages may be up to `max_message` bytes long; 0 allows only empty messages.
   explicit PrefixFramer(std::size_t max_message);
 
   /// Adds bytes in the order in which they came: part of a length, part of a message, or many

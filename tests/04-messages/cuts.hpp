@@ -38,6 +38,8 @@ struct Difference {
   std::optional<std::string> exception;  ///< what() of any exception
 
   [[nodiscard]] bool came_early() const { return wanted.empty() && !got.empty(); }
+  /// Even uncut: the first feed brought all that was wanted.
+  [[nodiscard]] bool came_whole() const { return fed.size() == 1 && !wanted.empty(); }
 };
 
 /// What a check is about, and so what it may not take for granted.
@@ -78,13 +80,32 @@ void feed(Framer& framer, const std::string& piece) {
   std::fill(lent.begin(), lent.end(), '#');
 }
 
-/// All that next() hands out; not for ever.
+/// Adds all that next() hands out to `texts`; not for ever.
 template <class Framer>
-Texts take(Framer& framer) {
+void take(Framer& framer, Texts& texts) {
   constexpr std::size_t messages_max = 100;
-  Texts texts;
   for (auto text = framer.next(); text && texts.size() < messages_max; text = framer.next())
     texts.push_back(*text);
+}
+
+template <class Framer>
+Texts take(Framer& framer) {
+  Texts texts;
+  take(framer, texts);
+  return texts;
+}
+
+/// What next() hands out after a refusal, which it may repeat. It is to be nothing, or what came
+/// whole before.
+template <class Framer>
+Texts take_after_refusal(Framer& framer) {
+  Texts texts;
+  for (int i = 0; i < 4; ++i) {
+    try {
+      if (const auto text = framer.next()) texts.push_back(*text);
+    } catch (const course::MessageTooLong&) {
+    }
+  }
   return texts;
 }
 
@@ -132,7 +153,7 @@ std::optional<Difference> first_difference(std::size_t argument, const Stream& s
       }
       try {
         feed(framer, piece);
-        story.got = take(framer);
+        take(framer, story.got);
       } catch (const std::exception& exception) {
         story.is_refusal = dynamic_cast<const course::MessageTooLong*>(&exception) != nullptr;
         story.exception = exception.what();
@@ -147,6 +168,13 @@ template <class Framer>
 bool masters(const Stream& stream) {
   return !first_difference<Framer>(Kind<Framer>::argument, stream,
                                    every_cut(joined(wires_of(stream))));
+}
+
+/// Whether an ordinary message comes out that came in one piece.
+template <class Framer>
+bool hands_out_anything() {
+  const Stream stream = {Kind<Framer>::plain().front()};
+  return !first_difference<Framer>(Kind<Framer>::argument, stream, {wires_of(stream)});
 }
 
 /// The ways to feed `stream` that are fair in a check about `about`.
@@ -204,9 +232,11 @@ inline void tell(const std::string& sentence, const Texts& fed,
 /// Fails the check with `sentence` and the difference.
 inline void tell(const std::string& sentence, const Difference& seen,
                  grader::Where where = grader::Where::here()) {
-  std::string got = listed(seen.got, ", ");
-  if (seen.exception) got = "an exception, \"" + *seen.exception + "\"";
-  if (seen.is_refusal) got = "MessageTooLong";
+  std::string got = seen.got.empty() && seen.exception ? "" : listed(seen.got, ", ");
+  if (seen.exception) {
+    if (!got.empty()) got += ", then ";
+    got += seen.is_refusal ? "MessageTooLong" : "an exception, \"" + *seen.exception + "\"";
+  }
   grader::fail(sentence + "\n  fed:    " + listed(seen.fed, " | ") +
                    "\n  wanted: " + listed(seen.wanted, ", ") + "\n  got:    " + got,
                where);

@@ -73,6 +73,11 @@ TEST(LineFramer, JoinsALineThatCameInPieces) {
   if (!seen) return;
   if (seen->fed.back().empty())
     tell("A feed of no bytes changed something. It is neither a line nor the end of one.", *seen);
+  else if (seen->came_whole())
+    tell(
+        "The line came in one piece, its ending too, and did not come out as it is. A line ends "
+        "with LF, alone or behind a CR.",
+        *seen);
   else if (seen->came_early())
     tell(
         "The line has no ending yet, and next() handed out what had come of it. Keep the pieces "
@@ -103,17 +108,24 @@ TEST(LineFramer, AcceptsALineUpToTheLimit) {
   const auto seen = scenario.run([&] { return first_difference<LineFramer>(6, streams); });
   const auto seen_with_largest =
       scenario.run([&] { return first_difference<LineFramer>(largest_limit, streams); });
+  const std::vector<Stream> empty = {{{"\n", ""}}, {{"\r\n", ""}}};
+  const auto seen_with_none = scenario.run([&] {
+    return first_difference<LineFramer>(80, empty) ? std::nullopt
+                                                   : first_difference<LineFramer>(0, empty);
+  });
 
   if (seen && seen->is_refusal && seen->fed.back().ends_with('\r'))
     tell(
         "The limit is 6, 6 bytes and a CR had come, and they were refused. The CR may be the first "
         "half of the ending: only the next byte tells.",
         *seen);
-  else if (seen)
+  else if (seen && seen->is_refusal)
     tell(
-        "The limit is 6, and a line of 6 bytes did not come out. The bytes of its ending are not "
+        "The limit is 6, and a line of 6 bytes was refused. The bytes of its ending are not "
         "counted.",
         *seen);
+  else if (seen)
+    tell("The limit is 6, and a line of 6 bytes did not come out as it is.", *seen);
   else if (seen_with_largest && seen_with_largest->is_refusal)
     tell(
         "With the largest limit that there is, a line of 6 bytes was refused. The largest limit "
@@ -124,44 +136,64 @@ TEST(LineFramer, AcceptsALineUpToTheLimit) {
         "With the largest limit that there is, a line of 6 bytes did not come out. A limit is what "
         "you would keep, not what you need.",
         *seen_with_largest);
+  else if (seen_with_none)
+    tell("With a limit of 0, an empty line did not come out. It has 0 bytes, which is not more.",
+         *seen_with_none);
 }
 
 // Rule: a line over the limit is not handed out, whole or in part.
 TEST(LineFramer, RefusesALineOverTheLimit) {
   explain(
       {.rule =
-           "For a line over the limit that has its ending, feed() or next() throws MessageTooLong.",
+           "For a line over the limit that has its ending, feed() or next() throws MessageTooLong, "
+           "and no part of it is handed out. A limit of 0 allows only empty lines.",
        .why = "Whoever takes your lines relies on the limit, for a field or a column of that size.",
        .read = "Your task"});
-  const std::string lines[] = {"harbors\n", "markets\r\n", "a harbor at night\n"};
+  struct Sample {
+    std::size_t limit;
+    std::string line;
+  };
+  const Sample samples[] = {
+      {6, "harbors\n"}, {6, "markets\r\n"}, {6, "a harbor at night\n"}, {0, "x\n"}};
   struct Accepted {
+    std::size_t limit;
     Texts fed, got;
+    bool was_refused = false;
   };
   Scenario scenario;
 
   const auto seen = scenario.run([&]() -> std::optional<Accepted> {
-    for (const std::string& line : lines)
+    for (const auto& [limit, line] : samples)
       for (const Texts& pieces : ways_to_feed<LineFramer>({{line, ""}})) {
-        Accepted accepted{pieces, {}};
+        Accepted accepted{limit, {}, {}};
+        LineFramer framer(limit);
         try {
-          LineFramer framer(6);
           for (const std::string& piece : pieces) {
+            accepted.fed.push_back(piece);
             feed(framer, piece);
-            for (const std::string& text : take(framer)) accepted.got.push_back(text);
+            take(framer, accepted.got);
           }
           return accepted;
         } catch (const MessageTooLong&) {
+          accepted.was_refused = true;
+          for (const std::string& text : take_after_refusal(framer)) accepted.got.push_back(text);
           if (!accepted.got.empty()) return accepted;
         }
       }
     return std::nullopt;
   });
 
-  if (seen)
-    tell("The limit is 6 and the line is longer, but " +
-             (seen->got.empty() ? "nobody said so"s
-                                : "next() handed out " + listed(seen->got, ", ")) +
-             ". Throw MessageTooLong: half an order is not an order.",
+  if (!seen) return;
+  const std::string but = format("The limit is %zu and the line is longer, but ", seen->limit);
+  if (seen->got.empty())
+    tell(but + "nobody said so. Throw MessageTooLong.", seen->fed);
+  else if (seen->was_refused)
+    tell(but + "MessageTooLong was thrown and next() still handed out " + listed(seen->got, ", ") +
+             ". Nothing of a line that was refused may come out.",
+         seen->fed);
+  else
+    tell(but + "next() handed out " + listed(seen->got, ", ") +
+             ". Refuse it: a cut line is a different line.",
          seen->fed);
 }
 
@@ -173,45 +205,63 @@ TEST(LineFramer, RefusesALineWithoutAnEnd) {
        .why = "A peer that never sends LF would fill your memory, one harmless piece at a time.",
        .read = "The rule"});
   struct Sample {
+    std::size_t limit;
     Stream stream;
     std::size_t hopeless_at;  // from this many bytes on
   };
-  const Sample samples[] = {{{{"harbors", ""}}, 7},
-                            {{{"a harbor at night", ""}}, 7},
-                            {{{"harbor\rs", ""}}, 8},
-                            {{{"harbor\r\r", ""}}, 8},
-                            {{{"inn\n", "inn"}, {"harbors", ""}}, 11}};
+  const Sample samples[] = {{6, {{"harbors", ""}}, 7},
+                            {6, {{"a harbor at night", ""}}, 7},
+                            {6, {{"harbor\rs", ""}}, 8},
+                            {6, {{"harbor\r\r", ""}}, 8},
+                            {6, {{"inn\n", "inn"}, {"harbors", ""}}, 11},
+                            {0, {{"x", ""}}, 1}};
+  struct Kept {
+    std::size_t limit;
+    Texts fed, got;
+  };
   Scenario scenario;
 
-  const Texts kept = scenario.run([&] {
+  const auto kept = scenario.run([&]() -> std::optional<Kept> {
     for (const Sample& sample : samples)
       for (const Texts& pieces : ways_to_feed<LineFramer>(sample.stream)) {
         Texts fed;
+        LineFramer framer(sample.limit);
         try {
-          LineFramer framer(6);
           for (const std::string& piece : pieces) {
             fed.push_back(piece);
             feed(framer, piece);
-            if (joined(fed).size() >= sample.hopeless_at) return fed;
+            if (joined(fed).size() >= sample.hopeless_at) return Kept{sample.limit, fed, {}};
             (void)take(framer);
           }
         } catch (const MessageTooLong&) {
+          const Texts got = take_after_refusal(framer);
+          if (!got.empty() && got.back() != sample.stream.front().text)
+            return Kept{sample.limit, fed, got};
         }
       }
-    return Texts{};
+    return std::nullopt;
   });
 
-  if (!kept.empty())
-    tell(format("The limit is 6, and feed() kept %zu bytes of a line that has no ending yet. It "
-                "cannot be within the limit any more: refuse it now, or it grows for as long as "
-                "the peer likes.",
-                joined(kept).size() - (joined(kept).rfind('\n') + 1)),
-         kept);
+  if (!kept) return;
+  if (kept->got.empty())
+    tell(format("The limit is %zu, and feed() kept %s of a line that has no ending yet. It cannot "
+                "be within the limit any more: refuse it now, or it grows for as long as the peer "
+                "likes.",
+                kept->limit,
+                byte_count(joined(kept->fed).size() - (joined(kept->fed).rfind('\n') + 1)).c_str()),
+         kept->fed);
+  else
+    tell(format("The limit is %zu, feed() refused a line that has no ending, and next() still "
+                "handed out ",
+                kept->limit) +
+             listed(kept->got, ", ") + ". Nothing of a line that was refused may come out.",
+         kept->fed);
 }
 
 // Rule: what has been searched without success need not be searched again.
 TEST(LineFramer, LooksAtEachByteOnce) {
-  explain({.rule = "However small its pieces, no byte of an unfinished line is searched twice.",
+  explain({.rule = "The work for an unfinished line grows with its length, not with the number of "
+                   "its pieces.",
            .why = "Twice as many pieces, each searched from the start of the line, is four times "
                   "the work: one slow sender could keep your processor busy.",
            .read = "The rule"});

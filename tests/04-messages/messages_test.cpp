@@ -116,6 +116,8 @@ TEST(FixedFramer, JoinsAMessageThatCameInPieces) {
   if (seen->fed.back().empty())
     tell("A feed of no bytes changed something. It is neither a message nor the end of one.",
          *seen);
+  else if (seen->came_whole())
+    tell("The message came in one piece, 6 bytes, and did not come out as it is.", *seen);
   else if (seen->came_early())
     tell(format("%zu of 6 bytes had come, and next() took them for a message. It is not whole yet: "
                 "keep what came.",

@@ -50,6 +50,11 @@ TEST(PrefixFramer, JoinsAMessageThatCameInPieces) {
   if (seen->fed.back().empty())
     tell("A feed of no bytes changed something. It is neither a message nor the end of one.",
          *seen);
+  else if (seen->came_whole())
+    tell(
+        "Length and message came in one piece, and the message did not come out as it is. The "
+        "first four bytes are its length, as from_be32 reads it; the message follows.",
+        *seen);
   else if (come < 4)
     tell(format("Only %zu of 4 length bytes had arrived, and they were taken for the whole length. "
                 "Keep them, and wait for the rest.",
@@ -88,17 +93,28 @@ TEST(PrefixFramer, AcceptsAMessageUpToTheLimit) {
   const auto seen_with_large = scenario.run(
       [&] { return first_difference<PrefixFramer>(65'600, large, {wires_of(large)}); });
   // The limit allows to reserve 4 GiB: that is std::bad_alloc here, but a sanitizer provides them.
-  const std::vector<Texts> beginning = {{"\xff\xff\xff\xffharbor"}};
-  const auto seen_with_largest = scenario.run([&] {
-    return is_sanitized() ? std::nullopt
-                          : first_difference<PrefixFramer>(largest_limit, Stream{}, beginning);
+  const Stream beginning = {{"\xff\xff\xff\xffharbor", ""}};
+  const auto seen_with_largest = scenario.run([&]() -> std::optional<Difference> {
+    if (is_sanitized()) return std::nullopt;
+    for (const Texts& pieces : ways_to_feed<PrefixFramer>(beginning))
+      if (auto difference = first_difference<PrefixFramer>(largest_limit, Stream{}, {pieces}))
+        if (difference->exception != "std::bad_alloc" || !difference->got.empty())
+          return difference;
+    return std::nullopt;
+  });
+  const Stream empty = {{"\0\0\0\0"s, ""}};
+  const auto seen_with_none = scenario.run([&] {
+    return first_difference<PrefixFramer>(80, {empty}) ? std::nullopt
+                                                       : first_difference<PrefixFramer>(0, {empty});
   });
 
-  if (seen)
+  if (seen && seen->is_refusal)
     tell(
-        "The limit is 6, and a message of 6 bytes did not come out. The bytes of its length are "
-        "not counted.",
+        "The limit is 6, and a message of 6 bytes was refused. The bytes of its length are not "
+        "counted.",
         *seen);
+  else if (seen)
+    tell("The limit is 6, and a message of 6 bytes did not come out as it is.", *seen);
   else if (seen_with_large && !seen_with_large->got.empty())
     fail(
         format("The length 00 01 00 40 says 65600 bytes, and a message of %zu bytes came out. A "
@@ -106,30 +122,43 @@ TEST(PrefixFramer, AcceptsAMessageUpToTheLimit) {
                seen_with_large->got.front().size()));
   else if (seen_with_large)
     fail("The limit is 65600, and a message of 65600 bytes did not come out.");
-  else if (seen_with_largest && seen_with_largest->exception != "std::bad_alloc")
+  else if (seen_with_largest)
     tell(
         "The length ff ff ff ff says 4294967295 bytes, 6 have come, and they seemed to be enough. "
         "In 32 bits, 4294967295 plus 4 is 3.",
         *seen_with_largest);
+  else if (seen_with_none)
+    tell("With a limit of 0, an empty message did not come out. It has 0 bytes, which is not more.",
+         *seen_with_none);
 }
 
 // Rule: a length is a claim; it is compared with the limit before anything else is done with it.
 TEST(PrefixFramer, RefusesFromTheLengthAlone) {
   explain({.rule = "next() throws MessageTooLong as soon as the four bytes of a length over the "
-                   "limit are there, before any memory is reserved.",
+                   "limit are there, before any memory is reserved. A limit of 0 allows only empty "
+                   "messages.",
            .why = "Four bytes are enough for anybody to announce 4 GiB.",
            .read = "The rule"});
-  const std::string samples[] = {"\0\0\0\7"s, "\0\0\0\7harbors"s, "\x80\0\0\6harbor"s,
-                                 "\xff\xff\xff\xff"s};
-  constexpr std::size_t much_bytes = 4 << 20;
+  struct Sample {
+    std::size_t limit;
+    std::string wire;
+  };
+  const Sample samples[] = {{6, "\0\0\0\7"s},
+                            {6, "\0\0\0\7harbors"s},
+                            {6, "\x80\0\0\6harbor"s},
+                            {6, "\xff\xff\xff\xff"s},
+                            {0, "\0\0\0\1x"s}};
+  constexpr std::size_t much_bytes = 256 << 10;
+  std::size_t limit = 0;
   Scenario scenario;
 
   const Texts kept = scenario.run([&] {
-    for (const std::string& sample : samples)
-      for (const Texts& pieces : ways_to_feed<PrefixFramer>({{sample, ""}})) {
+    for (const Sample& sample : samples)
+      for (const Texts& pieces : ways_to_feed<PrefixFramer>({{sample.wire, ""}})) {
         Texts fed;
+        limit = sample.limit;
         try {
-          PrefixFramer framer(6);
+          PrefixFramer framer(limit);
           for (const std::string& piece : pieces) {
             fed.push_back(piece);
             feed(framer, piece);
@@ -147,7 +176,7 @@ TEST(PrefixFramer, RefusesFromTheLengthAlone) {
   });
   scenario.run([] {
     try {
-      PrefixFramer framer(1'000'000);
+      PrefixFramer framer(1000);
       feed(framer, "\4\0\0\0"s);
       (void)framer.next();
     } catch (const std::exception&) {
@@ -160,13 +189,13 @@ TEST(PrefixFramer, RefusesFromTheLengthAlone) {
         "and below every limit. Use std::uint32_t.",
         kept);
   else if (!kept.empty())
-    tell(
-        "The limit is 6, the length says 7, and next() did not refuse it. The length alone says "
-        "that the message is too long: do not wait for it.",
-        kept);
+    tell(format("The limit is %zu, the length says %zu, and next() did not refuse it. The length "
+                "alone says that the message is too long: do not wait for it.",
+                limit, limit + 1),
+         kept);
   else
     expect_that(scenario.allocated().largest_bytes < much_bytes,
-                format("The limit is 1000000, the length says 67108864, and %zu bytes were "
+                format("The limit is 1000, the length says 67108864, and %zu bytes were "
                        "reserved before it was refused. Compare it with the limit first.",
                        scenario.allocated().largest_bytes));
 }
