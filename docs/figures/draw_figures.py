@@ -46,7 +46,7 @@ def main():
     parser.add_argument("programs", nargs="+", type=pathlib.Path)
     options = parser.parse_args()
     stale = 0
-    for program in options.programs:
+    for program in map(pathlib.Path.resolve, options.programs):
         folder = options.source / "lessons" / program.name.removesuffix("-solution")
         page = folder / "README.md"
         if not page.exists():
