@@ -380,7 +380,7 @@ TEST(Serve, ThrowsWhenAcceptWouldOnlyFailAgain) {
     server.faults() = {};
     if (fd == server.listener) server.faults().fail("accept", error, 1000);
     const Ending ending = server.serve(
-        fd, [](int) {}, [&] { return server.accepts(error) >= 50; });
+        fd, [](int) {}, [&, wanted = error] { return server.accepts(wanted) >= 50; });
 
     if (ending.error == error) continue;
     const std::string said = "accept said " + error_name(error);
