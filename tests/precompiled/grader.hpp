@@ -1,4 +1,5 @@
-// Precompiled for the grader: what most of its files include. Nothing may rely on it; CI builds without it once.
+// Precompiled for the grader: what most of its files include. Nothing may rely on it; CI builds
+// without it once.
 #include <algorithm>
 #include <functional>
 #include <map>
