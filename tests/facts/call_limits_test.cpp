@@ -64,6 +64,40 @@ TEST(CallLimits, ClosedDescriptorAboveTheKernelsTableIsIgnored) {
   EXPECT_EQ(answer, "0, the bit stays");
 }
 
+// Fact 9: the table has room for 64 numbers, or for a power of two of them, more than the highest
+// there ever was (alloc_fdtable() in fs/file.c). Below its end a closed descriptor gives EBADF.
+TEST(CallLimits, TheKernelsTableDoublesAndNeverShrinks) {
+  const auto answer_about = [](int fd) {
+    fd_set readable;
+    FD_ZERO(&readable);
+    FD_SET(fd, &readable);
+    timeval timeout = kPoll;
+    return testing::PrintToString(
+        result_of(::select(fd + 1, &readable, nullptr, nullptr, &timeout)));
+  };
+  const auto in_a_small_table = [](const auto& what) {
+    return in_child([&] {
+      ::close_range(32, ~0U, 0);  // a child's table is as large as what it inherits
+      return in_child(what);
+    });
+  };
+  const auto after_opening = [&](int highest) {
+    return in_a_small_table([&] {
+      if (::dup2(0, highest) != highest) return std::string("no such number");
+      ::close(highest);
+      const int size = kernel_table_size();
+      if (size < 0 || size >= FD_SETSIZE) return "no room: FDSize " + std::to_string(size);
+      return "FDSize " + std::to_string(size) + ", last " + answer_about(size - 1) + ", next " +
+             answer_about(size);
+    });
+  };
+  EXPECT_EQ(after_opening(63), "FDSize 64, last -1 (EBADF), next 0");
+  EXPECT_EQ(after_opening(64), "FDSize 128, last -1 (EBADF), next 0");
+  EXPECT_EQ(after_opening(127), "FDSize 128, last -1 (EBADF), next 0");
+  EXPECT_EQ(after_opening(128), "FDSize 256, last -1 (EBADF), next 0");
+  EXPECT_EQ(after_opening(300), "FDSize 512, last -1 (EBADF), next 0");
+}
+
 // Fact 10: EINVAL for a negative nfds, tv_sec or tv_usec (select(2)).
 TEST(CallLimits, NegativeNumbersGiveEinval) {
   EXPECT_EQ(select_nothing(-1, kPoll), fails_with(EINVAL));

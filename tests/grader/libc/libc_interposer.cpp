@@ -25,6 +25,7 @@
 #define PROGRAM_CALLS() calls_of(__builtin_return_address(0))
 
 using grader::Answer;
+using grader::RawTimeout;
 using grader::real;
 using grader::SystemCalls;
 using grader::Time;
@@ -77,12 +78,13 @@ grader::Simulation* ledger_only(const void* return_address) {
   return is_check ? grader::Simulation::current() : nullptr;
 }
 
-Time from(const timespec& time) { return std::chrono::seconds(time.tv_sec) + Time(time.tv_nsec); }
-Time from(const timeval& time) {
-  return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
-}
-bool is_valid(const timespec& time) {
-  return time.tv_sec >= 0 && time.tv_nsec >= 0 && time.tv_nsec < 1'000'000'000;
+Time from(const timespec& time) { return RawTimeout::of(time).span(); }
+Time from(const timeval& time) { return RawTimeout::of(time).span(); }
+bool is_valid(const timespec& time) { return RawTimeout::of(time).is_accepted(); }
+
+template <class Timeout>
+std::optional<RawTimeout> raw(const Timeout* timeout) {
+  return timeout == nullptr ? std::nullopt : std::optional(RawTimeout::of(*timeout));
 }
 
 timespec to_timespec(Time time) {
@@ -456,70 +458,52 @@ EXPORT ssize_t __recvfrom_chk(int fd, void* data, size_t size, size_t room, int 
 
 EXPORT int select(int nfds, fd_set* read, fd_set* write, fd_set* except, timeval* timeout) {
   if (auto calls = PROGRAM_CALLS()) {
-    std::optional<Time> limit;
-    if (timeout != nullptr) {
-      if (timeout->tv_sec < 0 || timeout->tv_usec < 0) return static_cast<int>(invalid());
-      limit = from(*timeout);
-    }
-    Time left{};
+    const bool leaves_time = timeout != nullptr && !calls.simulation().select_leaves_timeout;
+    std::optional<RawTimeout> left;
     const long result = calls.answer([&](SystemCalls c) {
-      return c.select("select", nfds, read, write, except, limit, nullptr, &left);
+      return c.select("select", nfds, {read, write, except}, raw(timeout), nullptr,
+                      leaves_time ? &left : nullptr);
     });
-    if (timeout != nullptr && !calls.simulation().select_leaves_timeout) {
-      timeout->tv_sec = left / std::chrono::seconds(1);
-      timeout->tv_usec = (left % std::chrono::seconds(1)) / std::chrono::microseconds(1);
-    }
+    if (left) *timeout = {left->seconds, left->fraction};
     return static_cast<int>(result);
   }
   return real().select(nfds, read, write, except, timeout);
 }
 EXPORT int pselect(int nfds, fd_set* read, fd_set* write, fd_set* except, const timespec* timeout,
                    const sigset_t* mask) {
-  if (auto calls = PROGRAM_CALLS()) {
-    if (timeout != nullptr && !is_valid(*timeout)) return static_cast<int>(invalid());
-    const auto limit = timeout == nullptr ? std::nullopt : std::optional(from(*timeout));
+  if (auto calls = PROGRAM_CALLS())
     return static_cast<int>(calls.answer([&](SystemCalls c) {
-      return c.select("pselect", nfds, read, write, except, limit, mask, nullptr);
+      return c.select("pselect", nfds, {read, write, except}, raw(timeout), mask, nullptr);
     }));
-  }
   return real().pselect(nfds, read, write, except, timeout, mask);
 }
+static int simulated_poll(const Calls& calls, pollfd* entries, nfds_t count, int timeout_ms) {
+  return static_cast<int>(calls.answer([&](SystemCalls c) {
+    return c.poll("poll", entries, count, RawTimeout::of_poll(timeout_ms), nullptr);
+  }));
+}
+static int simulated_ppoll(const Calls& calls, pollfd* entries, nfds_t count,
+                           const timespec* timeout, const sigset_t* mask) {
+  return static_cast<int>(calls.answer(
+      [&](SystemCalls c) { return c.poll("ppoll", entries, count, raw(timeout), mask); }));
+}
 EXPORT int poll(pollfd* entries, nfds_t count, int timeout_ms) {
-  if (auto calls = PROGRAM_CALLS()) {
-    const auto limit =
-        timeout_ms < 0 ? std::nullopt : std::optional<Time>(std::chrono::milliseconds(timeout_ms));
-    return static_cast<int>(calls.answer(
-        [&](SystemCalls c) { return c.poll("poll", entries, count, limit, nullptr); }));
-  }
+  if (auto calls = PROGRAM_CALLS()) return simulated_poll(calls, entries, count, timeout_ms);
   return real().poll(entries, count, timeout_ms);
 }
 EXPORT int ppoll(pollfd* entries, nfds_t count, const timespec* timeout, const sigset_t* mask) {
-  if (auto calls = PROGRAM_CALLS()) {
-    if (timeout != nullptr && !is_valid(*timeout)) return static_cast<int>(invalid());
-    const auto limit = timeout == nullptr ? std::nullopt : std::optional(from(*timeout));
-    return static_cast<int>(
-        calls.answer([&](SystemCalls c) { return c.poll("ppoll", entries, count, limit, mask); }));
-  }
+  if (auto calls = PROGRAM_CALLS()) return simulated_ppoll(calls, entries, count, timeout, mask);
   return real().ppoll(entries, count, timeout, mask);
 }
 EXPORT int __poll_chk(pollfd* entries, nfds_t count, int timeout_ms, size_t room) {
   if (room / sizeof *entries < count) __chk_fail();
-  if (auto calls = PROGRAM_CALLS()) {
-    const auto limit =
-        timeout_ms < 0 ? std::nullopt : std::optional<Time>(std::chrono::milliseconds(timeout_ms));
-    return static_cast<int>(calls.answer(
-        [&](SystemCalls c) { return c.poll("poll", entries, count, limit, nullptr); }));
-  }
+  if (auto calls = PROGRAM_CALLS()) return simulated_poll(calls, entries, count, timeout_ms);
   return real().poll(entries, count, timeout_ms);
 }
 EXPORT int __ppoll_chk(pollfd* entries, nfds_t count, const timespec* timeout, const sigset_t* mask,
                        size_t room) {
   if (room / sizeof *entries < count) __chk_fail();
-  if (auto calls = PROGRAM_CALLS()) {
-    const auto limit = timeout == nullptr ? std::nullopt : std::optional(from(*timeout));
-    return static_cast<int>(
-        calls.answer([&](SystemCalls c) { return c.poll("ppoll", entries, count, limit, mask); }));
-  }
+  if (auto calls = PROGRAM_CALLS()) return simulated_ppoll(calls, entries, count, timeout, mask);
   return real().ppoll(entries, count, timeout, mask);
 }
 EXPORT int nanosleep(const timespec* time, timespec* left) {

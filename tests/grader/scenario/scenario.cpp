@@ -2,6 +2,8 @@
 
 #include <signal.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <exception>
 
 #include "runner/check_process.hpp"
@@ -110,6 +112,20 @@ std::vector<Call> Scenario::calls(const std::string& function) const {
   return result;
 }
 
+Waits Scenario::waits() const {
+  const auto& calls = simulation_.waits.calls();
+  return {calls.begin(), calls.end()};
+}
+
+Waits Scenario::waits_of_last_run() const {
+  Waits all = waits();
+  const std::uint64_t forgotten = simulation_.waits.count() - all.size();
+  const auto before =
+      static_cast<std::ptrdiff_t>(waits_before_run_ - std::min(waits_before_run_, forgotten));
+  all.erase(all.begin(), all.begin() + before);
+  return all;
+}
+
 std::vector<int> Scenario::open_descriptors() const {
   return simulation_.descriptors.owned_by_program();
 }
@@ -130,6 +146,7 @@ Allocations Scenario::allocated() const { return allocated_; }
 
 Scenario::Turn::Turn(Scenario& scenario) : scenario_(scenario), began_(scenario.now()) {
   current_recording().in_program = true;
+  scenario.waits_before_run_ = scenario.simulation_.waits.count();
   reset_allocations();
   leave_garbage_on_the_stack();
 }

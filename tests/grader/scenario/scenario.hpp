@@ -3,6 +3,7 @@
 /// program's turn.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "libc/allocation_watch.hpp"
 #include "libc/caller_filter.hpp"
+#include "scenario/waiting.hpp"
 #include "simulation/faults.hpp"
 #include "simulation/peer.hpp"
 #include "simulation/resolver.hpp"
@@ -91,6 +93,12 @@ class Scenario {
   /// The calls of the program so far, oldest first; of one function only, when it is named.
   [[nodiscard]] std::vector<Call> calls(const std::string& function = {}) const;
 
+  /// The waiting calls (select, pselect, poll, ppoll) of the program so far, refused ones included.
+  [[nodiscard]] Waits waits() const;
+
+  /// Those of the last run only.
+  [[nodiscard]] Waits waits_of_last_run() const;
+
   /// The descriptors that the program opened and that are still open, lowest first.
   [[nodiscard]] std::vector<int> open_descriptors() const;
 
@@ -131,6 +139,7 @@ class Scenario {
 
   Simulation& simulation_;
   Time took_{};
+  std::uint64_t waits_before_run_ = 0;
   Allocations allocated_{};
   int exceptions_in_flight_;
   bool is_finished_ = false;

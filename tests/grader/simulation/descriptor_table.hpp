@@ -79,11 +79,17 @@ class DescriptorTable {
   /// The descriptors that are the program's own and still open, lowest first.
   [[nodiscard]] std::vector<int> owned_by_program() const;
 
+  /// How many numbers the kernel's table would have room for in a process that has had only these
+  /// descriptors: 64, or the power of two above the highest number there ever was (alloc_fdtable()
+  /// in the kernel's fs/file.c). What select(2) is asked about beyond, it ignores.
+  [[nodiscard]] int table_size() const { return table_size_; }
+
   [[nodiscard]] const std::map<int, Descriptor>& all() const { return open_; }
 
  private:
   std::map<int, Descriptor> open_;
   std::map<int, Time> closed_;
+  int table_size_ = 64;  // one word of bits; grows, never shrinks
 };
 
 }  // namespace grader

@@ -87,6 +87,11 @@ int Simulation::out_of_the_way(int fd) {
   return moved;
 }
 
+bool Simulation::is_open(int fd) const {
+  if (descriptors.find(fd) != nullptr) return true;
+  return fd < first_own_descriptor && real().fcntl(fd, F_GETFD) >= 0;
+}
+
 void Simulation::adopt(int fd, std::shared_ptr<OpenFile> file, bool lent,
                        const std::string& opened_by) {
   descriptors.add(fd, std::move(file), lent, opened_by, clock.now());
@@ -132,7 +137,7 @@ void Simulation::note_option(int fd, int level, int option, const void* value,
   if (file == nullptr || !is_timeout || length < sizeof(timeval)) return;
   timeval time{};
   std::memcpy(&time, value, sizeof time);
-  const Time whole = std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+  const Time whole = RawTimeout::of(time).span();
   auto& timeout = option == SO_RCVTIMEO ? file->receive_timeout : file->send_timeout;
   timeout = whole == Time{} ? std::nullopt : std::optional(std::max(whole, Time{}));
 }
@@ -159,6 +164,7 @@ std::optional<Time> Simulation::next_event() const {
 
 Simulation::Woken Simulation::wait(const Wait& wait) {
   const AlsoBlocked also_blocked(wait.mask);
+  const auto deadline = wait.deadline < far_future ? wait.deadline : std::nullopt;
   for (;;) {
     interruption_ = Interruption::none;
     run_due();
@@ -169,13 +175,13 @@ Simulation::Woken Simulation::wait(const Wait& wait) {
       progress.useful();
       return Woken::interrupted;
     }
-    if (wait.deadline && *wait.deadline <= clock.now()) return Woken::timed_out;
+    if (deadline && *deadline <= clock.now()) return Woken::timed_out;
     const auto next = next_event();
-    if (!next && !wait.deadline)
+    if (!next && !deadline)
       give_verdict(Verdict::blocked_for_ever, "blocked for ever in " + wait.call + " at " +
                                                   to_text(clock.now()) +
                                                   ": nothing is left that could end this call");
-    clock.advance_to(!next || (wait.deadline && *wait.deadline < *next) ? *wait.deadline : *next);
+    clock.advance_to(!next || (deadline && *deadline < *next) ? *deadline : *next);
     progress.useful();
   }
 }
@@ -232,7 +238,7 @@ Time Simulation::set_alarm(Time time) {
   ++alarm_number_;
   alarm_at_.reset();
   if (time == Time{}) return left;
-  alarm_at_ = clock.now() + time;
+  alarm_at_ = sum(clock.now(), time);
   events.plan(*alarm_at_, [this, number = alarm_number_] {
     if (number != alarm_number_) return;
     alarm_at_.reset();

@@ -19,6 +19,7 @@
 #include "simulation/progress_monitor.hpp"
 #include "simulation/recorder.hpp"
 #include "simulation/resolver.hpp"
+#include "simulation/waiting_call.hpp"
 #include "simulation/where.hpp"
 
 namespace grader {
@@ -55,6 +56,7 @@ class Simulation {
   Faults faults;
   Resolver resolver;
   ProgressMonitor progress;
+  WaitLog waits;                        ///< the program's select, pselect, poll and ppoll
   std::map<Address, HostAnswer> hosts;  ///< who answers the program's connect
 
   /// @name Options of a scenario
@@ -80,8 +82,8 @@ class Simulation {
     const sigset_t* mask = nullptr;  ///< the signal mask while it waits, as of pselect(2)
   };
 
-  /// Lets time pass until the wait is over. Gives the verdict "blocked for ever" when nothing can
-  /// end it.
+  /// Lets time pass until the wait is over; a deadline beyond `far_future` never comes. Gives the
+  /// verdict "blocked for ever" when nothing can end it.
   Woken wait(const Wait& wait);
 
   /// Lets the other side do all that is due now.
@@ -116,6 +118,9 @@ class Simulation {
   /// A socket option of the program's was set: notes SO_RCVTIMEO and SO_SNDTIMEO, which the kernel
   /// would round up to its own ticks.
   void note_option(int fd, int level, int option, const void* value, socklen_t length) const;
+
+  /// Whether `fd` is open for the program: the grader's own descriptors are not.
+  [[nodiscard]] bool is_open(int fd) const;
 
   /// A descriptor of the grader's own, moved out of the program's way (700 and above),
   /// close-on-exec.

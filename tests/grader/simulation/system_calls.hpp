@@ -13,6 +13,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "simulation/simulation.hpp"
 
@@ -60,11 +61,13 @@ class SystemCalls {
   Answer receive(const char* function, int fd, msghdr& message, int flags);
   Answer transmit(const char* function, int fd, const msghdr& message, int flags);
 
-  // waiting (system_calls_waiting.cpp)
-  Answer select(const char* function, int nfds, fd_set* read, fd_set* write, fd_set* except,
-                std::optional<Time> timeout, const sigset_t* mask, Time* left);
-  Answer poll(const char* function, pollfd* entries, nfds_t count, std::optional<Time> timeout,
-              const sigset_t* mask);
+  // waiting (system_calls_select.cpp, system_calls_poll.cpp, system_calls_waiting.cpp)
+  /// `left`: when not nullptr, what is left of the timeout; nothing, when it stays as it is.
+  Answer select(const char* function, int nfds, const SelectSets& sets,
+                std::optional<RawTimeout> timeout, const sigset_t* mask,
+                std::optional<RawTimeout>* left);
+  Answer poll(const char* function, pollfd* entries, nfds_t count,
+              std::optional<RawTimeout> timeout, const sigset_t* mask);
   Answer sleep(const char* function, Time time, Time* left);
   Answer sleep_for_ever(const char* function, const sigset_t* mask);
   Answer clock_gettime(clockid_t clock, timespec* time);
@@ -97,9 +100,17 @@ class SystemCalls {
   int connect_really(int fd, const HostAnswer& host, OpenFile& file);
   static int take_connect_error(int fd, OpenFile& file);
   static int take_modelled_error(OpenFile& file);
-  [[nodiscard]] std::string hidden_by_nfds(int nfds, const fd_set* read, const fd_set* write,
-                                           const fd_set* except) const;
-  int look(int nfds, fd_set* read, fd_set* write, fd_set* except) const;
+  [[nodiscard]] std::string hidden_by_nfds(int nfds, const SelectSets& sets) const;
+  [[nodiscard]] std::vector<int> not_open(const Watched& watched, int end) const;
+  int look(int nfds, const SelectSets& sets) const;
+  [[nodiscard]] short events_now(const pollfd& asked) const;
+  [[nodiscard]] WaitingCall waiting_call(const char* function, long nfds,
+                                         std::optional<RawTimeout> timeout,
+                                         const sigset_t* mask) const;
+  void note_wait(WaitLog::Id wait, const WaitingCall& call);
+  Answer wait_failed(Recorder::Call call, WaitLog::Id wait, WaitingCall& asked, int error);
+  Answer wait_done(Recorder::Call call, WaitLog::Id wait, WaitingCall& asked, long count,
+                   const std::string& found);
 
   Simulation& simulation_;
 };

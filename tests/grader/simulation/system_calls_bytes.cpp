@@ -104,7 +104,8 @@ Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int f
   const bool takes = (flags & MSG_PEEK) == 0;
   const bool wants_all = (flags & MSG_WAITALL) != 0 && takes;
   const auto timeout = is_socket ? timeout_option(fd, SO_RCVTIMEO) : std::nullopt;
-  const auto deadline = timeout ? std::optional(simulation_.clock.now() + *timeout) : std::nullopt;
+  const auto deadline =
+      timeout ? std::optional(sum(simulation_.clock.now(), *timeout)) : std::nullopt;
   const std::size_t limit =
       size == 0 ? 0 : std::max<std::size_t>(1, simulation_.faults.limit_recv(size));
   std::size_t got = 0;
@@ -193,7 +194,8 @@ Answer SystemCalls::transmit(const char* function, int fd, const msghdr& message
   const std::size_t limit =
       size == 0 ? 0 : std::max<std::size_t>(1, simulation_.faults.limit_send(size));
   const auto timeout = is_socket ? timeout_option(fd, SO_SNDTIMEO) : std::nullopt;
-  const auto deadline = timeout ? std::optional(simulation_.clock.now() + *timeout) : std::nullopt;
+  const auto deadline =
+      timeout ? std::optional(sum(simulation_.clock.now(), *timeout)) : std::nullopt;
   std::size_t sent = 0;
 
   const auto took = [&] {

@@ -158,7 +158,7 @@ Answer SystemCalls::connect(int fd, const sockaddr* address, socklen_t length) {
   if (is_nonblocking(fd)) return failed("connect", fd, call, EINPROGRESS);
 
   const auto timeout = timeout_option(fd, SO_SNDTIMEO);
-  const auto deadline = timeout ? std::optional(simulation_.clock.now() + *timeout) : std::nullopt;
+  const auto deadline = timeout ? std::optional(sum(simulation_.clock.now(), *timeout)) : std::nullopt;
   const auto woken = simulation_.wait({[&] { return file->attempt->answered; }, deadline,
                                        simulation_.recorder.text_of(call), !timeout.has_value()});
   if (woken == Simulation::Woken::interrupted)
@@ -186,7 +186,7 @@ Answer SystemCalls::accept(const char* function, int fd, sockaddr* address, sock
     if (is_nonblocking(fd)) return failed(function, fd, call, EAGAIN);
     const auto timeout = timeout_option(fd, SO_RCVTIMEO);
     const auto deadline =
-        timeout ? std::optional(simulation_.clock.now() + *timeout) : std::nullopt;
+        timeout ? std::optional(sum(simulation_.clock.now(), *timeout)) : std::nullopt;
     const auto woken = simulation_.wait({[&] { return is_ready(fd, POLLIN); }, deadline,
                                          simulation_.recorder.text_of(call), !timeout.has_value()});
     if (woken == Simulation::Woken::interrupted) return failed(function, fd, call, EINTR);

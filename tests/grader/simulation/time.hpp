@@ -12,6 +12,14 @@ using namespace std::chrono_literals;
 /// A point in virtual time (since the scenario began) or a span of it.
 using Time = std::chrono::nanoseconds;
 
+/// `start` + `span`, and no overflow: the longest Time at the most.
+constexpr Time sum(Time start, Time span) {
+  return span > Time::max() - start ? Time::max() : start + span;
+}
+
+/// No scenario lasts that long: a wait until then is a wait for ever.
+constexpr Time far_future = 24h * 365 * 100;
+
 /// "2.5 s": seconds with as many digits as are needed, at most nine.
 std::string to_text(Time time);
 
