@@ -13,63 +13,18 @@
 #include <cstdarg>
 #include <cstdlib>
 
-#include "libc/caller_filter.hpp"
+#include "libc/program_calls.hpp"
 #include "libc/real_libc.hpp"
-#include "simulation/system_calls.hpp"
 #include "simulation/text.hpp"
-
-#define EXPORT extern "C" __attribute__((visibility("default"), used))
-
-// The simulated calls of the program, if this call comes from it; must be used in the exported
-// function itself, whose return address tells the caller.
-#define PROGRAM_CALLS() calls_of(__builtin_return_address(0))
 
 using grader::Answer;
 using grader::RawTimeout;
 using grader::real;
 using grader::SystemCalls;
 using grader::Time;
+using Calls = grader::ProgramCalls;
 
 namespace {
-
-// A simulation that is entered for one call. Converts to false when the call is not the program's.
-class Calls {
- public:
-  explicit Calls(grader::Simulation* simulation) : simulation_(simulation) {}
-  explicit operator bool() const { return simulation_ != nullptr; }
-
-  [[nodiscard]] bool know(int fd) const {
-    return simulation_ != nullptr && SystemCalls(*simulation_).knows(fd);
-  }
-
-  // Runs `call` outside the program and hands its answer to the program, errno included.
-  template <class Call>
-  long answer(Call call) const {
-    const int saved = errno;
-    Answer result{};
-    {
-      const grader::Outside outside;
-      result = call(SystemCalls(*simulation_));
-    }
-    errno = result.error != 0 ? result.error : saved;
-    return result.value;
-  }
-
-  [[noreturn]] void not_here(const char* function, const char* advice = "") const {
-    const grader::Outside outside;
-    SystemCalls(*simulation_).not_here(function, advice);
-  }
-
-  [[nodiscard]] grader::Simulation& simulation() const { return *simulation_; }
-
- private:
-  grader::Simulation* simulation_;
-};
-
-Calls calls_of(const void* return_address) {
-  const bool is_program = grader::inside_program > 0 && grader::is_program_code(return_address);
-  return Calls(is_program ? grader::Simulation::current() : nullptr);
-}
 
 // Calls of the check's own code between two runs of the program also open and close descriptors
 // that the ledger must know of.
@@ -107,6 +62,7 @@ msghdr message_of(iovec& part, const sockaddr* address = nullptr, socklen_t leng
 
 constexpr const char* no_processes = "one process with one thread is enough here";
 constexpr const char* one_alarm = "a single real-time alarm is all that is supported";
+constexpr const char* carry_bytes = "read the bytes and write them";
 constexpr const char* no_epoll = "use select or poll";
 
 }  // namespace
@@ -653,6 +609,24 @@ NOT_HERE(int, signalfd, (int fd, const sigset_t* mask, int flags) noexcept, (fd,
 NOT_HERE(int, eventfd, (unsigned value, int flags) noexcept, (value, flags), "")
 NOT_HERE(int, inotify_init1, (int flags) noexcept, (flags), "")
 NOT_HERE(int, memfd_create, (const char* name, unsigned flags) noexcept, (name, flags), "")
+NOT_HERE(ssize_t, splice,
+         (int from, off64_t* from_offset, int to, off64_t* to_offset, size_t size, unsigned flags),
+         (from, from_offset, to, to_offset, size, flags), carry_bytes)
+NOT_HERE(ssize_t, tee, (int from, int to, size_t size, unsigned flags), (from, to, size, flags),
+         carry_bytes)
+NOT_HERE(ssize_t, vmsplice, (int fd, const iovec* parts, size_t count, unsigned flags),
+         (fd, parts, count, flags), carry_bytes)
+NOT_HERE(ssize_t, sendfile, (int to, int from, off_t* offset, size_t size) noexcept,
+         (to, from, offset, size), carry_bytes)
+NOT_HERE(ssize_t, sendfile64, (int to, int from, off64_t* offset, size_t size) noexcept,
+         (to, from, offset, size), carry_bytes)
+NOT_HERE(ssize_t, copy_file_range,
+         (int from, off64_t* from_offset, int to, off64_t* to_offset, size_t size, unsigned flags),
+         (from, from_offset, to, to_offset, size, flags), carry_bytes)
+NOT_HERE(int, recvmmsg, (int fd, mmsghdr* messages, unsigned count, int flags, timespec* timeout),
+         (fd, messages, count, flags, timeout), "receive one message at a time")
+NOT_HERE(int, sendmmsg, (int fd, mmsghdr* messages, unsigned count, int flags),
+         (fd, messages, count, flags), "send one message at a time")
 NOT_HERE(pid_t, fork, () noexcept, (), no_processes)
 NOT_HERE(FILE*, popen, (const char* command, const char* mode), (command, mode), no_processes)
 NOT_HERE(int, system, (const char* command), (command), no_processes)

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -81,6 +82,14 @@ void limit(int resource, rlim_t soft, rlim_t hard) {
   setrlimit(static_cast<__rlimit_resource>(resource), &value);
 }
 
+// The hard limit leaves room for the scenarios that lend a high number.
+void limit_descriptors(const Limits& limits) {
+  rlimit now{};
+  getrlimit(RLIMIT_NOFILE, &now);
+  const rlim_t hard = std::min<rlim_t>(now.rlim_max, limits.descriptors_hard);
+  limit(RLIMIT_NOFILE, std::min<rlim_t>(limits.descriptors, hard), hard);
+}
+
 }  // namespace
 
 Recording& current_recording() {
@@ -109,7 +118,7 @@ void become_check_process(const Limits& limits, int output_fd, pid_t parent) {
   real().syscall(SYS_close_range, 3U, ~0U, 0);  // the program's first descriptor is always 3
   limit(RLIMIT_CORE, 0, 0);
   limit(RLIMIT_FSIZE, 16 << 20, 16 << 20);
-  limit(RLIMIT_NOFILE, limits.descriptors, limits.descriptors);
+  limit_descriptors(limits);
   const auto cpu_seconds = static_cast<rlim_t>(limits.cpu_seconds);
   limit(RLIMIT_CPU, cpu_seconds, cpu_seconds);  // SIGKILL: nobody can ignore it
   limit(RLIMIT_STACK, stack_bytes_max, stack_bytes_max);

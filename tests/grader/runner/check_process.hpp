@@ -22,7 +22,8 @@ struct Limits {
   std::size_t output_bytes = 1 << 20;
   std::size_t memory_bytes = 768ull << 20;
   unsigned descriptors = 1024;
-  bool filter_system_calls = true;  ///< seccomp; never with sanitizers
+  unsigned descriptors_hard = 4096;  ///< for scenarios that need a number above 1023
+  bool filter_system_calls = true;   ///< seccomp; never with sanitizers
 };
 
 /// Turns the forked process into the check's: its own session, standard input empty, output to

@@ -67,6 +67,35 @@ class Scenario {
   /// The wall clock jumps at this virtual time; the steady clock does not.
   void wall_clock_jumps_at(Time time, Time by);
 
+  /// @name What the check lends the program, besides connections and pipes (Peer)
+  /// Lent descriptors are borrowed: for the program to close one is a mistake.
+  /// @{
+
+  /// A regular file with these contents, open for reading from its start. Always ready (select(2)).
+  int file(const std::string& contents);
+
+  /// An empty regular file, open for writing.
+  int output_file();
+
+  /// What is in a file lent by output_file() by now.
+  [[nodiscard]] std::string contents_of(int fd) const;
+
+  /// /dev/null, open for reading and writing.
+  int null_device();
+
+  /// Gives a lent descriptor the number `number` instead, which must be free, or 0, 1 or 2, and
+  /// below 4096; returns it. (What the program prints while 1 is lent goes into what was lent, as
+  /// it would anywhere. The three are the check's own again when the scenario ends.)
+  ///
+  /// stdio and select do not go together: bytes that wait in a FILE's buffer are no longer in the
+  /// descriptor. So reading a lent pipe or socket by stdio (std::cin, fgets, fdopen) ends the check
+  /// with "not in this lesson"; a lent file may be read that way.
+  int lend_at(int fd, int number);
+
+  /// The next descriptor that the program opens is `number`, as if it had all below open already.
+  void next_descriptor_is(int number);
+  /// @}
+
   /// The next time the program asks about `fd`, it is told "readable" though nothing is there.
   void spurious_readiness(int fd);
 

@@ -7,6 +7,10 @@ namespace grader {
 void DescriptorTable::add(int fd, std::shared_ptr<OpenFile> file, bool lent, std::string opened_by,
                           Time now) {
   open_[fd] = {std::move(file), lent, std::move(opened_by), now};
+  grow_for(fd);
+}
+
+void DescriptorTable::grow_for(int fd) {
   while (table_size_ <= fd) table_size_ *= 2;
 }
 
@@ -33,6 +37,13 @@ void DescriptorTable::remove(int fd, Time now) {
 std::optional<Time> DescriptorTable::closed_at(int fd) const {
   const auto it = closed_.find(fd);
   return it == closed_.end() ? std::nullopt : std::optional(it->second);
+}
+
+void DescriptorTable::renumber(int from, int to) {
+  auto entry = open_.extract(from);
+  entry.key() = to;
+  open_.insert(std::move(entry));
+  grow_for(to);
 }
 
 int DescriptorTable::any_descriptor_of(const OpenFile* file) const {

@@ -43,6 +43,10 @@ struct OpenFile {
 
   /// connect(2) has begun and not been answered yet.
   [[nodiscard]] bool is_connecting() const { return attempt && !attempt->answered; }
+
+  [[nodiscard]] bool is_socket() const {
+    return kind == Kind::stream_socket || kind == Kind::other_socket;
+  }
 };
 
 /// The program's descriptors, from the first it was given or opened to those it left behind.
@@ -69,6 +73,9 @@ class DescriptorTable {
   /// When `fd` was last closed; nothing when it never was.
   [[nodiscard]] std::optional<Time> closed_at(int fd) const;
 
+  /// The descriptor `from` has become `to`.
+  void renumber(int from, int to);
+
   /// Any descriptor of this open file; -1 when the last one is closed.
   [[nodiscard]] int any_descriptor_of(const OpenFile* file) const;
 
@@ -87,6 +94,7 @@ class DescriptorTable {
   [[nodiscard]] const std::map<int, Descriptor>& all() const { return open_; }
 
  private:
+  void grow_for(int fd);
   std::map<int, Descriptor> open_;
   std::map<int, Time> closed_;
   int table_size_ = 64;  // one word of bits; grows, never shrinks

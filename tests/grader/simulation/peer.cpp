@@ -1,8 +1,5 @@
 #include "simulation/peer.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -17,34 +14,10 @@ namespace {
 
 constexpr std::size_t received_max_bytes = 64u << 20;
 
-void send_without_delay(
-    int fd) {  // Nagle's algorithm would hold small segments back for tens of milliseconds
-  const int on = 1;
-  real().setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
-
 void close_with_reset(int fd) {
   const linger abort{1, 0};
   real().setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
   real().close(fd);
-}
-
-template <class Call>
-auto checked(Simulation& simulation, const char* what, Call result) {
-  if (result < 0)
-    simulation.give_verdict(Verdict::infrastructure,
-                            format("%s: %s", what, error_name(errno).c_str()));
-  return result;
-}
-
-int listen_at(Simulation& simulation, Network::Use use) {
-  const int fd = Simulation::out_of_the_way(
-      checked(simulation, "socket", real().socket(AF_INET, SOCK_STREAM, 0)));
-  const sockaddr_in address = Network::real_address(use, 0);
-  checked(simulation, "bind",
-          real().bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address));
-  checked(simulation, "listen", real().listen(fd, 16));
-  return fd;
 }
 
 }  // namespace
@@ -63,105 +36,6 @@ Address Peer::address() const {
                      static_cast<std::uint16_t>(50'000 + number_));
 }
 
-void Peer::take(int peer_fd) {
-  connection_.peer_fd = peer_fd;
-  was_connected_ = true;
-  last_done_ = simulation_.clock.now();
-  send_without_delay(peer_fd);
-}
-
-int Peer::connected() {
-  const int listener = listen_at(simulation_, Network::Use::peers);
-  const sockaddr_in address = Network::real_address(Network::Use::peers, local_port(listener));
-  const int fd = Simulation::out_of_the_way(
-      checked(simulation_, "socket", real().socket(AF_INET, SOCK_STREAM, 0)));
-  checked(simulation_, "connect",
-          real().connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address));
-  const int program_fd =
-      checked(simulation_, "accept", real().accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
-  real().close(listener);
-  send_without_delay(program_fd);
-  take(fd);
-  connection_.program_fd = program_fd;
-  auto file = std::make_shared<OpenFile>();
-  file->kind = OpenFile::Kind::stream_socket;
-  file->description = "the connection to " + name();
-  file->family = AF_INET;
-  file->connection = &connection_;
-  file->other_end = this->address();
-  file->bound = Address::of("192.0.2.1", simulation_.network.shown_port(local_port(program_fd)));
-  simulation_.adopt(program_fd, std::move(file), true, "the check");
-  return program_fd;
-}
-
-int Peer::connected_and_handed_over() {
-  const int fd = connected();
-  simulation_.adopt(fd, simulation_.descriptors.shared_file(fd), false,
-                    "the check, for the program to close");
-  return fd;
-}
-
-bool Peer::try_connect(std::uint16_t port, Where where) {
-  const int listener = simulation_.descriptors.listener_at(port);
-  if (listener < 0)
-    simulation_.give_verdict(Verdict::expectation,
-                             name() + " could not connect: the program listens " +
-                                 (port == 0 ? "nowhere" : format("at no port %u", port)),
-                             where);
-  const unsigned pending = accept_queue_length(listener);
-  if (pending > simulation_.descriptors.file(listener)->backlog) {
-    if (!std::exchange(told_to_wait_, true))
-      simulation_.recorder.peer(name(), "connects", name() + " connects, but the backlog is full");
-    return false;
-  }
-  const int fd = Simulation::out_of_the_way(
-      checked(simulation_, "socket", real().socket(AF_INET, SOCK_STREAM, 0)));
-  sockaddr_in own = Network::real_address(Network::Use::peers, 0);
-  checked(simulation_, "bind", real().bind(fd, reinterpret_cast<sockaddr*>(&own), sizeof own));
-  sockaddr_in to{};
-  socklen_t length = sizeof to;
-  real().getsockname(listener, reinterpret_cast<sockaddr*>(&to), &length);
-  if (real().connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) {
-    simulation_.recorder.peer(name(), "connects", name() + " is refused");
-    simulation_.give_verdict(
-        Verdict::expectation,
-        name() + " was refused: the listening socket no longer listens. Was it shut down?", where);
-  }
-  real_port_ = local_port(fd);
-  real_listener_port_ = ntohs(to.sin_port);
-  take(fd);
-  if (!settle_accept_queue(listener, pending + 1))
-    simulation_.give_verdict(Verdict::infrastructure, "the loopback did not deliver a connection");
-  simulation_.recorder.peer(name(), "connects", name() + " connects");
-  return true;
-}
-
-Peer& Peer::connects(std::uint16_t port, Where where) {
-  return add([this, port, where] { return try_connect(port, where); });
-}
-
-Peer& Peer::listens_at(const std::string& host, std::uint16_t port, Time answers_after) {
-  const int listener = listen_at(simulation_, Network::Use::scripted_hosts);
-  simulation_.hosts[Address::of(host, port)] = {HostAnswer::Kind::accepts, answers_after, 0, this,
-                                                listener};
-  return *this;
-}
-
-Peer& Peer::refuses_at(const std::string& host, std::uint16_t port, Time after) {
-  simulation_.hosts[Address::of(host, port)] = {HostAnswer::Kind::refuses, after, ECONNREFUSED,
-                                                this, -1};
-  return *this;
-}
-
-Peer& Peer::never_answers_at(const std::string& host, std::uint16_t port) {
-  return fails_at(host, port, ETIMEDOUT, 127s);
-}
-
-Peer& Peer::fails_at(const std::string& host, std::uint16_t port, int error, Time after) {
-  simulation_.hosts[Address::of(host, port)] = {HostAnswer::Kind::fails, after, error, this, -1};
-  return *this;
-}
-
 Peer& Peer::at(Time time) {
   next_at_ = time;
   return *this;
@@ -177,10 +51,20 @@ Peer& Peer::window(std::uint64_t bytes) {
   return *this;
 }
 
+Peer& Peer::opens_window(std::uint64_t bytes) {
+  return add([this, bytes] {
+    connection_.window_bytes = bytes;
+    simulation_.recorder.peer(name(), "opens its window",
+                              name() + " has room for " + byte_count(bytes));
+    return true;
+  });
+}
+
 // ---- deeds
 // ---------------------------------------------------------------------------------------------------
 
 bool Peer::send_now(const std::string& data) {
+  demand(connection_.medium != Connection::Medium::pipe_from_program, "sends");
   std::size_t offset = 0;
   while (offset < data.size()) {
     const ssize_t sent = real().send(connection_.peer_fd, data.data() + offset,
@@ -196,21 +80,47 @@ bool Peer::send_now(const std::string& data) {
       connection_.program_reset = true;
   }
   settle();
-  const std::string text = data.size() <= 48 ? quoted(data) : byte_count(data.size());
-  simulation_.recorder.peer(name(), "sends", name() + " sends " + text,
-                            static_cast<long>(data.size()));
+  record_sent(data);
   return true;
 }
 
+// Writes what fits, and the rest when the program has made room.
+bool Peer::write_now(const std::string& data, std::size_t& offset) {
+  if (connection_.program_fd < 0) {
+    simulation_.recorder.peer(name(), "sends", name() + " cannot write: EPIPE");
+    return true;
+  }
+  const auto used = static_cast<std::size_t>(bytes_to_read(connection_.program_fd));
+  const std::size_t room = Connection::default_window_bytes -
+                           std::min<std::size_t>(used, Connection::default_window_bytes);
+  const std::size_t size = std::min(room, data.size() - offset);
+  if (size == 0) return offset == data.size();
+  const ssize_t written = real().write(connection_.peer_fd, data.data() + offset, size);
+  if (written <= 0) return false;
+  record_sent(data.substr(offset, static_cast<std::size_t>(written)));
+  offset += static_cast<std::size_t>(written);
+  return offset == data.size();
+}
+
+void Peer::record_sent(const std::string& data) {
+  const std::string text = data.size() <= 48 ? quoted(data) : byte_count(data.size());
+  simulation_.recorder.peer(name(), "sends",
+                            name() + (connection_.is_pipe() ? " writes " : " sends ") + text,
+                            static_cast<long>(data.size()));
+}
+
 Peer& Peer::sends(std::string data) {
-  return add([this, data = std::move(data)] {
-    return connection_.peer_fd < 0 || reset_at_.has_value() || send_now(data);
+  return add([this, data = std::move(data), offset = std::size_t{0}]() mutable {
+    if (connection_.peer_fd < 0 || reset_at_.has_value()) return true;
+    return connection_.medium == Connection::Medium::pipe_to_program ? write_now(data, offset)
+                                                                     : send_now(data);
   });
 }
 
 Peer& Peer::finishes_sending() {
   return add([this] {
     if (connection_.peer_fd < 0) return true;
+    demand(!connection_.is_pipe(), "finishes_sending");
     real().shutdown(connection_.peer_fd, SHUT_WR);
     connection_.peer_finished = true;
     settle();
@@ -222,13 +132,15 @@ Peer& Peer::finishes_sending() {
 Peer& Peer::closes() {
   return add([this] {
     if (connection_.peer_fd < 0) return true;
-    const bool unread = bytes_to_read(connection_.peer_fd) > 0;
+    const bool resets = !connection_.is_pipe() && bytes_to_read(connection_.peer_fd) > 0;
     real().close(connection_.peer_fd);
     connection_.peer_fd = -1;
-    (unread ? connection_.peer_reset : connection_.peer_finished) = true;
+    (resets ? connection_.peer_reset : connection_.peer_finished) = true;
     settle();
-    simulation_.recorder.peer(
-        name(), "closes", name() + (unread ? " closes with unread data (RST)" : " closes (FIN)"));
+    simulation_.recorder.peer(name(), "closes",
+                              name() + (connection_.is_pipe() ? " closes its end of the pipe"
+                                        : resets              ? " closes with unread data (RST)"
+                                                              : " closes (FIN)"));
     return true;
   });
 }
@@ -236,6 +148,7 @@ Peer& Peer::closes() {
 Peer& Peer::resets() {
   return add([this] {
     if (connection_.peer_fd < 0) return true;
+    demand(!connection_.is_pipe(), "resets");
     close_with_reset(connection_.peer_fd);
     connection_.peer_fd = -1;
     connection_.peer_reset = true;
@@ -378,13 +291,16 @@ bool Peer::notice_late_reset() {
 
 bool Peer::drain(std::size_t bytes_max) {
   if (connection_.peer_fd < 0 || reset_at_) return false;
-  if (end_at_) return notice_late_reset();
+  if (connection_.medium == Connection::Medium::pipe_to_program) return false;
+  if (end_at_) return !connection_.is_pipe() && notice_late_reset();
   const std::size_t before = received_.size();
   char buffer[16'384];
   ssize_t got = 0;
   std::size_t left = bytes_max;
   while (left > 0) {
-    got = real().recv(connection_.peer_fd, buffer, std::min(left, sizeof buffer), MSG_DONTWAIT);
+    const std::size_t size = std::min(left, sizeof buffer);
+    got = connection_.is_pipe() ? real().read(connection_.peer_fd, buffer, size)
+                                : real().recv(connection_.peer_fd, buffer, size, MSG_DONTWAIT);
     if (got <= 0) break;
     received_.append(buffer, static_cast<std::size_t>(got));
     left -= static_cast<std::size_t>(got);
@@ -402,12 +318,20 @@ bool Peer::drain(std::size_t bytes_max) {
   }
   if (left > 0 && got == 0) {
     end_at_ = simulation_.clock.now();
-    simulation_.recorder.peer(name(), "sees the end", name() + " sees the end (FIN)");
+    simulation_.recorder.peer(name(), "sees the end",
+                              name() + " sees the end" + (connection_.is_pipe() ? "" : " (FIN)"));
   } else if (left > 0 && got < 0 && error != EAGAIN) {
     reset_at_ = simulation_.clock.now();
     simulation_.recorder.peer(name(), "sees a reset", name() + " sees a reset (RST)");
   }
   return count > 0 || end_at_ || reset_at_;
+}
+
+void Peer::demand(bool is_possible, const char* step) const {
+  if (!is_possible)
+    simulation_.give_verdict(
+        Verdict::infrastructure,
+        "the check's script is wrong: " + name() + " has a pipe that cannot do this: " + step);
 }
 
 void Peer::settle() { simulation_.settle(connection_); }

@@ -39,6 +39,17 @@ class Peer {
   /// Connects now; the end returned is the program's own and must be closed by it.
   int connected_and_handed_over();
 
+  /// Makes a pipe whose write end this peer holds, and lends the program its read end, which is
+  /// returned. What it sends goes into the pipe, 64 KiB at a time, the rest as the program reads;
+  /// closes() is the end. It can be no more than that: a pipe has one direction.
+  int pipe_to_program();
+
+  /// Makes a pipe whose read end this peer holds, and lends the program its write end, which is
+  /// returned. The pipe holds 64 KiB, or what window() says; a write of at most PIPE_BUF bytes is
+  /// taken whole or not at all, and the pipe is writable when that much fits (pipe(7)). After
+  /// closes() a write fails with EPIPE.
+  int pipe_from_program();
+
   /// Step: connects to the listening socket of the program at `port` (0: the one there is). While
   /// the backlog is full the attempt waits.
   Peer& connects(std::uint16_t port = 0, Where where = Where::here());
@@ -86,8 +97,15 @@ class Peer {
   Peer& sees_the_end(Time within = 1min, Where where = Where::here());
   /// @}
 
-  /// How many bytes the program may have under way to this peer before its sends wait.
+  /// How many bytes the program may have under way to this peer before its sends wait; from now on,
+  /// which is before the script begins. The program's socket is writable as long as one more fits.
+  /// In this the model differs from the kernel, whose limit varies, may be megabytes, and which
+  /// calls a socket writable while at least a third of that is free.
   Peer& window(std::uint64_t bytes);
+
+  /// Step: the window has this size from now on. window(0) and then opens_window() make a socket
+  /// that becomes writable at an exact time.
+  Peer& opens_window(std::uint64_t bytes);
 
   /// @name What came of it
   /// @{
@@ -130,7 +148,11 @@ class Peer {
   Step& put(Step step);
   [[nodiscard]] Time due(const Step& step) const;
   bool try_connect(std::uint16_t port, Where where);
+  int make_pipe(Connection::Medium medium);
   bool send_now(const std::string& data);
+  bool write_now(const std::string& data, std::size_t& offset);
+  void record_sent(const std::string& data);
+  void demand(bool is_possible, const char* step) const;  // else the script is wrong
   bool drain(std::size_t bytes_max);
   bool notice_late_reset();
   void settle();

@@ -97,6 +97,7 @@ bool settle_accept_queue(int listener, unsigned pending) {
 }
 
 bool settle(const Connection& c) {
+  if (c.is_pipe()) return true;
   const bool both = c.program_fd >= 0 && c.peer_fd >= 0;
   if (both && !c.peer_reset) {
     if (!wait_until(
@@ -114,8 +115,9 @@ bool settle(const Connection& c) {
     return false;
   if (c.program_reset && c.peer_fd >= 0)
     return wait_until([&] { return is_tcp_closed(c.peer_fd); });
-  const bool program_fin_is_out =
-      c.program_finished && (c.program_fd < 0 || not_sent(c.program_fd) == 0) && c.room() > 0;
+  const bool program_fin_is_out = c.program_finished &&
+                                  (c.program_fd < 0 || not_sent(c.program_fd) == 0) &&
+                                  c.under_way() < Connection::default_window_bytes;
   return !(program_fin_is_out && c.peer_fd >= 0) ||
          wait_until([&] { return poll_now(c.peer_fd, POLLRDHUP) != 0; });
 }

@@ -13,7 +13,8 @@
 
 namespace grader {
 
-/// Until data, FIN and RST in both directions have arrived. False: they did not within the bound.
+/// Until data, FIN and RST in both directions have arrived; at once for a pipe. False: they did not
+/// within the bound.
 bool settle(const Connection& connection);
 
 /// Until `listener` holds at least `pending` connections to accept.
@@ -35,7 +36,7 @@ short poll_now(int fd, short events);
 /// The port to which an IPv4 socket is bound on the loopback; 0: none.
 std::uint16_t local_port(int fd);
 
-/// Bytes that can be read at once.
+/// Bytes that can be read at once from a socket or a pipe (FIONREAD).
 int bytes_to_read(int fd);
 
 }  // namespace grader

@@ -19,7 +19,6 @@
 namespace grader {
 namespace {
 
-constexpr int first_own_descriptor = 700;
 Simulation* the_simulation = nullptr;
 
 // SO_LINGER with a time of 0 makes close(2) send RST (socket(7)).
@@ -58,6 +57,7 @@ Simulation::~Simulation() {
   for (const auto& [address, host] : hosts)
     if (host.real_listener >= 0) real().close(host.real_listener);
   for (const auto& [fd, descriptor] : descriptors.all()) real().close(fd);
+  give_back_numbers();
   the_simulation = nullptr;
 }
 
@@ -78,20 +78,6 @@ Peer* Simulation::peer_with_real_port(std::uint16_t port) const {
   return nullptr;
 }
 
-int Simulation::out_of_the_way(int fd) {
-  if (fd < 0) return fd;
-  const int moved = real().fcntl(fd, F_DUPFD_CLOEXEC, first_own_descriptor);
-  const int error = errno;
-  real().close(fd);
-  errno = error;
-  return moved;
-}
-
-bool Simulation::is_open(int fd) const {
-  if (descriptors.find(fd) != nullptr) return true;
-  return fd < first_own_descriptor && real().fcntl(fd, F_GETFD) >= 0;
-}
-
 void Simulation::adopt(int fd, std::shared_ptr<OpenFile> file, bool lent,
                        const std::string& opened_by) {
   descriptors.add(fd, std::move(file), lent, opened_by, clock.now());
@@ -100,7 +86,8 @@ void Simulation::adopt(int fd, std::shared_ptr<OpenFile> file, bool lent,
 int Simulation::close(int fd) {
   const auto file = descriptors.shared_file(fd);
   Connection* connection = file ? file->connection : nullptr;
-  const bool resets = connection != nullptr && (bytes_to_read(fd) > 0 || aborts_when_closed(fd));
+  const bool resets = connection != nullptr && !connection->is_pipe() &&
+                      (bytes_to_read(fd) > 0 || aborts_when_closed(fd));
   const int listener_port = file && file->listening ? local_port(fd) : 0;
   const int result = real().close(fd);
   if (!file) return result;
@@ -281,6 +268,7 @@ void Simulation::give_verdict(Verdict verdict, const std::string& text, Where wh
   put(recording.verdict_file, where.file);
   recording.verdict_line = where.line;
   recording.verdict = verdict;
+  give_back_numbers();
   std::fflush(nullptr);
   real().exit_now(0);
   __builtin_unreachable();

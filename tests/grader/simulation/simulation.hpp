@@ -111,6 +111,14 @@ class Simulation {
   /// Enters a new descriptor of the program.
   void adopt(int fd, std::shared_ptr<OpenFile> file, bool lent, const std::string& opened_by);
 
+  /// Gives the program's descriptor `from` another number, which must be free, or 0, 1 or 2: what
+  /// stands there comes back when the scenario ends.
+  void renumber(int from, int to);
+
+  /// From now on the lowest free number is `number`: those below are taken, by nobody the program
+  /// knows of.
+  void take_numbers_below(int number);
+
   /// close(2), by the program or by the check's own code between two runs of it: the ledger
   /// follows, and the other side notices.
   int close(int fd);
@@ -122,8 +130,8 @@ class Simulation {
   /// Whether `fd` is open for the program: the grader's own descriptors are not.
   [[nodiscard]] bool is_open(int fd) const;
 
-  /// A descriptor of the grader's own, moved out of the program's way (700 and above),
-  /// close-on-exec.
+  /// A descriptor of the grader's own, moved out of the program's way (700 and above, or higher
+  /// after take_numbers_below()), close-on-exec.
   static int out_of_the_way(int fd);
 
  private:
@@ -131,11 +139,15 @@ class Simulation {
   static Interruption caused_by(int signal);
   void let_signals_in(const sigset_t& mask);
   void settle_refused_clients(int listener_port);
+  void allow_number(int number);
+  void give_back_numbers();
   [[nodiscard]] std::optional<Time> next_event() const;
   [[nodiscard]] std::string waiting_peers() const;
 
   std::vector<std::unique_ptr<Peer>> peers_;
   Interruption interruption_ = Interruption::none;
+  std::map<int, int> standard_;     ///< 0, 1, 2 as they were -> where they are kept
+  std::vector<int> number_takers_;  ///< see take_numbers_below()
   std::optional<Time> alarm_at_;
   unsigned alarm_number_ = 0;  ///< an alarm that has been replaced knows it by this
 };

@@ -1,6 +1,7 @@
 // Receiving and sending.
 #include <algorithm>
 #include <cerrno>
+#include <string_view>
 #include <vector>
 
 #include "libc/real_libc.hpp"
@@ -55,6 +56,17 @@ std::string flag_names(int flags) {
   return names;
 }
 
+// recv, recvfrom, recvmsg, send, sendto, sendmsg; not read, readv, write, writev.
+bool is_for_sockets(std::string_view function) {
+  return function.starts_with("recv") || function.starts_with("send");
+}
+
+// readv(2) will not wait: it finds something, or fails.
+bool reads_at_once(int fd, const OpenFile& file) {
+  return file.kind == OpenFile::Kind::file || poll_now(fd, POLLIN) != 0 ||
+         (real().fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY;
+}
+
 // writev(2) that takes what fits: a pipe may have room for something, and not for all.
 ssize_t write_what_fits(int fd, const std::vector<iovec>& parts) {
   const int flags = real().fcntl(fd, F_GETFL);
@@ -84,8 +96,8 @@ bool SystemCalls::is_ready(int fd, short events) const {
   const OpenFile* file = simulation_.descriptors.file(fd);
   if (file != nullptr && file->is_connecting()) return false;
   short found = poll_now(fd, events);
-  if (file != nullptr && file->connection != nullptr && file->connection->room() == 0 &&
-      can_still_send(fd))
+  if (file != nullptr && file->connection != nullptr && file->connection->has_window() &&
+      !file->connection->is_writable())
     found = static_cast<short>(found & ~POLLOUT);
   return found != 0;
 }
@@ -98,8 +110,8 @@ Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int f
   if (auto failure = planned_failure("recv", function, fd, call)) return *failure;
   OpenFile* file = simulation_.descriptors.file(fd);
   if (const int error = take_modelled_error(*file)) return failed(function, fd, call, error);
-  const bool is_socket =
-      file->kind == OpenFile::Kind::stream_socket || file->kind == OpenFile::Kind::other_socket;
+  const bool is_socket = file->is_socket();
+  if (!is_socket && is_for_sockets(function)) return failed(function, fd, call, ENOTSOCK);
   Connection* connection = file->connection;
   const bool takes = (flags & MSG_PEEK) == 0;
   const bool wants_all = (flags & MSG_WAITALL) != 0 && takes;
@@ -136,7 +148,7 @@ Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int f
         message.msg_namelen = request.msg_namelen;
         message.msg_controllen = request.msg_controllen;
       }
-    } else if (!is_socket && (file->kind == OpenFile::Kind::file || poll_now(fd, POLLIN) != 0)) {
+    } else if (!is_socket && reads_at_once(fd, *file)) {
       result = real().readv(fd, parts.data(), static_cast<int>(parts.size()));
       error = errno;
     }
@@ -187,8 +199,8 @@ Answer SystemCalls::transmit(const char* function, int fd, const msghdr& message
   if (auto failure = planned_failure("send", function, fd, call)) return *failure;
   OpenFile* file = simulation_.descriptors.file(fd);
   if (const int error = take_modelled_error(*file)) return failed(function, fd, call, error);
-  const bool is_socket =
-      file->kind == OpenFile::Kind::stream_socket || file->kind == OpenFile::Kind::other_socket;
+  const bool is_socket = file->is_socket();
+  if (!is_socket && is_for_sockets(function)) return failed(function, fd, call, ENOTSOCK);
   Connection* connection = file->connection;
   const bool is_short = simulation_.faults.sends_are_short();
   const std::size_t limit =
@@ -209,10 +221,9 @@ Answer SystemCalls::transmit(const char* function, int fd, const msghdr& message
     if (sent > 0 && is_socket && (poll_now(fd, 0) & POLLERR) != 0) return took();
     std::size_t want = limit - sent;
     bool is_full = file->is_connecting();
-    if (connection != nullptr && can_still_send(fd)) {
-      const std::uint64_t room = connection->room();
-      is_full = room == 0 && size > 0;
-      want = static_cast<std::size_t>(std::min<std::uint64_t>(want, room));
+    if (connection != nullptr && connection->has_window()) {
+      want = static_cast<std::size_t>(connection->fits(want, size));
+      is_full = want == 0 && size > 0;
     }
     ssize_t result = -1;
     int error = EAGAIN;
@@ -224,7 +235,7 @@ Answer SystemCalls::transmit(const char* function, int fd, const msghdr& message
       errno = EAGAIN;
       if (is_socket)
         result = real().sendmsg(fd, &request, flags | MSG_DONTWAIT);
-      else if (file->kind == OpenFile::Kind::file || poll_now(fd, POLLOUT) != 0)
+      else
         result = write_what_fits(fd, parts);
       error = errno;
     }

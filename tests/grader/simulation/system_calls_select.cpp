@@ -93,7 +93,8 @@ Answer SystemCalls::select(const char* function, int nfds, const SelectSets& set
                          sets.except != nullptr ? &except : nullptr};
   int count = 0, error = 0;
   const auto ready = [&] {
-    const int end = std::min(nfds, simulation_.descriptors.table_size());
+    // Never beyond an fd_set: the copies looked at are not larger.
+    const int end = std::min({nfds, simulation_.descriptors.table_size(), FD_SETSIZE});
     asked.not_open = not_open(asked.watched, end);
     if (!asked.not_open.empty()) {
       count = -1;

@@ -112,3 +112,10 @@ MISBEHAVIOUR(MemoryLeak, OfNew) {
   volatile auto* lost = new int[100];
   lost[0] = 1;
 }
+
+// Gives: failing, bad close
+// Says: the program closed descriptor 0 (the pipe from keyboard), which it had only borrowed
+MISBEHAVIOUR(BadClose, OfStandardInputThatWasLent) {
+  world.scenario.lend_at(world.scenario.peer("keyboard").pipe_to_program(), 0);
+  ::close(0);
+}

@@ -219,3 +219,13 @@ struct Long : std::exception {
 // Gives: failing, none
 // Says: the program threw an exception that nobody expected: """
 MISBEHAVIOUR(Throws, AnExceptionWithAVeryLongText) { throw Long(); }
+
+// Gives: stuck, crash
+// Says: the program was killed by SIGPIPE: it sent to a peer that was gone
+MISBEHAVIOUR(Crash, BySigpipeOfAPipe) {
+  grader::Peer& screen = world.scenario.peer("screen");
+  const int out = screen.pipe_from_program();
+  screen.at(1s).closes();
+  ::sleep(2);
+  (void)!::write(out, "x", 1);
+}

@@ -1,5 +1,6 @@
 // Programs that use what has no place in a lesson. Every signal sent is 0, which only looks whether
 // the process exists: should a guard fail, nobody is hurt.
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,6 +18,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <future>
+#include <iostream>
+#include <string>
 #include <thread>
 
 #include "misbehaviour.hpp"
@@ -164,3 +167,41 @@ MISBEHAVIOUR(NotHere, RecvBySyscall) {
 // Gives: failing, not in this lesson
 // Says: the program called gethostbyname, which has no place in this lesson; use getaddrinfo
 MISBEHAVIOUR(NotHere, Gethostbyname) { (void)::gethostbyname("example.com"); }
+
+// Gives: failing, not in this lesson
+// Says: the program called splice, which has no place in this lesson; read the bytes and write them
+MISBEHAVIOUR(NotHere, Splice) {
+  int ends[2];
+  (void)!::pipe(ends);
+  (void)!::splice(world.fd, nullptr, ends[1], nullptr, 1, 0);
+}
+
+// Gives: failing, not in this lesson
+// Says: the program called getc (or std::cin), which has no place in this lesson; stdio reads ahead
+MISBEHAVIOUR(NotHere, StandardInputByStream) {
+  grader::Peer& keyboard = world.scenario.peer("keyboard");
+  world.scenario.lend_at(keyboard.pipe_to_program(), 0);
+  keyboard.sends("hello\n");
+  std::string line;
+  std::getline(std::cin, line);
+}
+
+// Gives: failing, not in this lesson
+// Says: the program called fgets, which has no place in this lesson; stdio reads ahead
+MISBEHAVIOUR(NotHere, StandardInputByStdio) {
+  world.scenario.lend_at(world.scenario.peer("keyboard").pipe_to_program(), 0);
+  char line[10];
+  (void)!std::fgets(line, sizeof line, stdin);
+}
+
+// Gives: failing, not in this lesson
+// Says: the program called scanf, which has no place in this lesson; stdio reads ahead
+MISBEHAVIOUR(NotHere, StandardInputByScanf) {
+  world.scenario.lend_at(world.scenario.peer("keyboard").pipe_to_program(), 0);
+  int number = 0;
+  (void)!std::scanf("%d", &number);
+}
+
+// Gives: failing, not in this lesson
+// Says: the program called fdopen, which has no place in this lesson; stdio reads ahead
+MISBEHAVIOUR(NotHere, StreamOverASocket) { (void)!::fdopen(world.fd, "r"); }

@@ -1,0 +1,38 @@
+#include "simulation/connection.hpp"
+
+#include <limits.h>
+
+#include <algorithm>
+
+#include "simulation/settle.hpp"
+
+namespace grader {
+
+std::uint64_t Connection::under_way() const {
+  if (!is_pipe()) return program_sent - peer_read;
+  return peer_fd < 0 ? 0 : static_cast<std::uint64_t>(bytes_to_read(peer_fd));
+}
+
+std::uint64_t Connection::room() const {
+  const std::uint64_t used = under_way();
+  return used >= window_bytes ? 0 : window_bytes - used;
+}
+
+bool Connection::has_window() const {
+  if (is_pipe()) return medium == Medium::pipe_from_program && peer_fd >= 0;
+  return can_still_send(program_fd);
+}
+
+// A window that was made smaller than PIPE_BUF must still let something through when it is empty.
+std::uint64_t Connection::room_when_writable() const {
+  const std::uint64_t least = is_pipe() ? PIPE_BUF : 1;
+  return std::max<std::uint64_t>(1, std::min(least, window_bytes));
+}
+
+std::uint64_t Connection::fits(std::uint64_t wanted, std::uint64_t size) const {
+  const std::uint64_t now = room();
+  const bool is_atomic = is_pipe() && size <= PIPE_BUF && size <= window_bytes;
+  return is_atomic && now < wanted ? 0 : std::min(wanted, now);
+}
+
+}  // namespace grader
