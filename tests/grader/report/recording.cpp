@@ -14,6 +14,8 @@ const char* verdict_name(Verdict verdict) {
       return "busy loop";
     case Verdict::bad_close:
       return "bad close";
+    case Verdict::outside_set:
+      return "outside the set";
     case Verdict::descriptor_leak:
       return "descriptor leak";
     case Verdict::memory_leak:

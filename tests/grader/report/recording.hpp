@@ -36,6 +36,7 @@ enum class Verdict : std::int32_t {
   blocked_for_ever,  ///< waits for something that cannot come
   busy_loop,         ///< goes on calling without progress and without waiting
   bad_close,         ///< closes a descriptor that is not open or not its own
+  outside_set,       ///< asks an fd_set about a number that it has no room for
   descriptor_leak,   ///< leaves a descriptor open that nobody owns
   memory_leak,       ///< leaves an addrinfo list, or (with sanitizers) memory, behind
   expectation,       ///< the other side did not get what it was promised

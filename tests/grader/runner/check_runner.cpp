@@ -199,6 +199,7 @@ std::string text_for_signal(int signal) {
 State state_for(Verdict verdict) {
   switch (verdict) {
     case Verdict::bad_close:
+    case Verdict::outside_set:
     case Verdict::descriptor_leak:
     case Verdict::memory_leak:
     case Verdict::expectation:

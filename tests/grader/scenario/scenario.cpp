@@ -90,6 +90,10 @@ void Scenario::spurious_readiness(int fd) {
 
 void Scenario::select_leaves_timeout() { simulation_.select_leaves_timeout = true; }
 
+void Scenario::asks(const Asked& asked) {
+  simulation_.diagnosis = [this, asked] { return diagnose(waits_of_last_run(), asked); };
+}
+
 void Scenario::finish() {
   if (std::exchange(is_finished_, true)) return;
   simulation_.finish_script();

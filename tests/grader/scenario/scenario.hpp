@@ -113,6 +113,10 @@ class Scenario {
   /// Lets the peers finish their scripts now; the destructor does it otherwise.
   void finish();
 
+  /// Tells what the next runs are asked to wait for. When a wait or a busy loop then ends the
+  /// check, the report says what diagnose() makes of the waits of that run.
+  void asks(const Asked& asked);
+
   /// @name What came of it
   /// @{
   [[nodiscard]] Time now() const;          ///< virtual time

@@ -1,8 +1,9 @@
 /// @file
 /// How the program waited: its calls of select, pselect, poll and ppoll, for checks that judge
-/// them.
+/// them, and what they tell about a mistake.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,5 +14,36 @@ namespace grader {
 /// select, pselect, poll and ppoll look the same here, so that a check need not care which one the
 /// program uses. Oldest first; at most WaitLog::calls_max.
 using Waits = std::vector<WaitingCall>;
+
+/// Until when the program was asked to wait.
+struct AskedTime {
+  std::optional<Time> timeout = {};  ///< of all that it was asked; nothing: for ever
+  std::optional<Time> idle = {};     ///< also between one thing found and the next; nothing: any
+  std::optional<Time> since = {};    ///< virtual time when it was asked; nothing: at its first wait
+};
+
+/// What the program was asked to wait for.
+struct Asked {
+  std::vector<int> reading = {}, writing = {}, exceptional = {};  ///< in any order
+  AskedTime time = {};
+};
+
+/// @name What went wrong with the waiting
+/// One or two sentences to the learner that tell the mistake in these calls which explains most, or
+/// an empty string: then the arguments and results of the calls show none. True of the calls as
+/// they were; the program is not accused of what a right one may do (look before it waits, wait
+/// anew after a signal, round up). Bits at and above nfds are garbage, unless they were asked
+/// about.
+/// @{
+
+/// Mistakes about which descriptors are watched, and for what.
+std::string diagnose_descriptors(const Waits& waits, const Asked& asked);
+
+/// Mistakes about how long. Timeouts of three weeks and more are as good as none.
+std::string diagnose_time(const Waits& waits, const AskedTime& asked);
+
+/// Both: the one that explains more.
+std::string diagnose(const Waits& waits, const Asked& asked);
+/// @}
 
 }  // namespace grader

@@ -250,19 +250,71 @@ std::string Simulation::waiting_peers() const {
   return text;
 }
 
+// Why a read of `fd` would not wait, and what to do about it.
+std::string Simulation::why_readable(int fd) const {
+  const OpenFile* file = descriptors.file(fd);
+  if (file == nullptr) return {};
+  if (file->listening) return ": a client is waiting to be accepted";
+  if (const int bytes = bytes_to_read(fd); bytes > 0)
+    return ": " + byte_count(static_cast<std::size_t>(bytes)) + " there, unread";
+  const Connection* connection = file->connection;
+  if (connection != nullptr && connection->peer_reset)
+    return ": " + connection->name + " has reset it, and it stays readable for ever";
+  if (connection != nullptr && connection->peer_finished)
+    return ": " + connection->name +
+           " has finished, and the end of a stream stays readable for "
+           "ever. Watch it no longer";
+  return {};
+}
+
+// What ends the waits of a busy loop at once, by the last of them.
+std::string Simulation::what_wakes() const {
+  const WaitingCall& wait = waits.calls().back();
+  if (!wait.not_open.empty())
+    return format("It says %s each time, because %s. Take that out",
+                  wait.error != 0 ? error_name(wait.error).c_str() : "POLLNVAL",
+                  not_open_text(wait.not_open).c_str());
+  if (wait.error != 0) return "It says " + error_name(wait.error) + " each time";
+  if (wait.value == 0) return "Its timeout is 0 s: it only looks, and never waits";
+  if (!wait.found.reading.empty()) {
+    const int fd = wait.found.reading.front();
+    return format("Descriptor %d is ready for reading each time", fd) + why_readable(fd);
+  }
+  if (!wait.found.writing.empty())
+    return format(
+        "Descriptor %d is ready for writing each time, as it is while there is room. "
+        "Watch it for that only while you have something to write",
+        wait.found.writing.front());
+  if (!wait.found.exceptional.empty())
+    return format("Descriptor %d is exceptional each time", wait.found.exceptional.front());
+  return {};
+}
+
 void Simulation::useless(const char* function, int fd, Recorder::Call call) {
   if (!progress.useless(function, fd)) return;
+  const bool is_wait = !waits.calls().empty() && waits.calls().back().function == function;
+  const std::string reason = is_wait ? what_wakes() : "";
   give_verdict(
       Verdict::busy_loop,
       format(
           "busy loop at %s: %s again and again, and nothing comes of it; no time passes, so this "
           "would keep a processor busy for ever",
-          to_text(clock.now()).c_str(), recorder.text_of(call).c_str()));
+          to_text(clock.now()).c_str(), recorder.text_of(call).c_str()) +
+          (reason.empty() ? "" : ". " + reason + "."));
+}
+
+// Says what the waits tell, in place of what the last of them suggested.
+void Simulation::note_diagnosis() {
+  std::string text = diagnosis ? diagnosis() : "";
+  if (text.empty()) return;
+  if (text.back() == '.') text.pop_back();  // the report sets it
+  recorder.hint(text);
 }
 
 void Simulation::give_verdict(Verdict verdict, const std::string& text, Where where) {
   inside_program = 0;
   Recording& recording = recorder.recording();
+  if (verdict == Verdict::blocked_for_ever || verdict == Verdict::busy_loop) note_diagnosis();
   const bool names_peers = verdict != Verdict::expectation && verdict != Verdict::infrastructure;
   put(recording.verdict_text, text + (names_peers ? waiting_peers() : ""));
   put(recording.verdict_file, where.file);

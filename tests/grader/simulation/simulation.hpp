@@ -63,6 +63,7 @@ class Simulation {
   /// @{
   bool select_leaves_timeout = false;  ///< as on systems other than Linux
   bool bad_closes_are_allowed = false;
+  std::function<std::string()> diagnosis;  ///< of the waits, for verdicts about them; may be empty
   /// @}
 
   Peer& add_peer(const std::string& name);
@@ -143,6 +144,9 @@ class Simulation {
   void give_back_numbers();
   [[nodiscard]] std::optional<Time> next_event() const;
   [[nodiscard]] std::string waiting_peers() const;
+  [[nodiscard]] std::string why_readable(int fd) const;
+  [[nodiscard]] std::string what_wakes() const;
+  void note_diagnosis();
 
   std::vector<std::unique_ptr<Peer>> peers_;
   Interruption interruption_ = Interruption::none;

@@ -79,6 +79,9 @@ class SystemCalls {
   /// Ends the check: the program called something this lesson has no use for.
   [[noreturn]] void not_here(const std::string& function, const std::string& advice = {});
 
+  /// Ends the check: the program asked an fd_set about a number that is not 0 to 1023.
+  [[noreturn]] void outside_set(long fd);
+
   /// Ends the check: the program ended the whole process.
   [[noreturn]] void ended_process(const std::string& call);
 

@@ -158,7 +158,8 @@ Answer SystemCalls::connect(int fd, const sockaddr* address, socklen_t length) {
   if (is_nonblocking(fd)) return failed("connect", fd, call, EINPROGRESS);
 
   const auto timeout = timeout_option(fd, SO_SNDTIMEO);
-  const auto deadline = timeout ? std::optional(sum(simulation_.clock.now(), *timeout)) : std::nullopt;
+  const auto deadline =
+      timeout ? std::optional(sum(simulation_.clock.now(), *timeout)) : std::nullopt;
   const auto woken = simulation_.wait({[&] { return file->attempt->answered; }, deadline,
                                        simulation_.recorder.text_of(call), !timeout.has_value()});
   if (woken == Simulation::Woken::interrupted)

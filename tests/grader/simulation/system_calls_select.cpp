@@ -22,6 +22,14 @@ std::string SystemCalls::hidden_by_nfds(int nfds, const SelectSets& sets) const 
       nfds, hidden.c_str());
 }
 
+void SystemCalls::outside_set(long fd) {
+  simulation_.give_verdict(
+      Verdict::outside_set,
+      format("outside the set: FD_SET, FD_CLR or FD_ISSET was called with %ld, and an fd_set holds "
+             "0 to %d. Refuse any other number before you touch the set.",
+             fd, FD_SETSIZE - 1));
+}
+
 // The descriptors of the sets that are not open, lowest first; those at and above `end` do not
 // count.
 std::vector<int> SystemCalls::not_open(const Watched& watched, int end) const {

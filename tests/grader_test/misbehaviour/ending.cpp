@@ -158,18 +158,6 @@ MISBEHAVIOUR(Crash, ByAnIndexOutOfRange) {
 }
 
 // Gives: stuck, crash
-// Says: FD_SETSIZE on fd_set
-// Sanitized: stuck, crash
-// Sanitized says: out of bounds
-// Unoptimized: skipped
-MISBEHAVIOUR(Crash, ByADescriptorTooLargeForASet) {
-  static volatile int fd = 20'000;
-  fd_set set;
-  FD_ZERO(&set);
-  FD_SET(fd, &set);
-}
-
-// Gives: stuck, crash
 // Says: the program was killed by SIGSEGV
 // Sanitized: stuck, crash
 // Sanitized says: a sanitizer found a mistake and ended the program
@@ -228,4 +216,29 @@ MISBEHAVIOUR(Crash, BySigpipeOfAPipe) {
   screen.at(1s).closes();
   ::sleep(2);
   (void)!::write(out, "x", 1);
+}
+
+// Gives: failing, outside the set
+// Says: was called with 1024, and an fd_set holds 0 to 1023. Refuse any other number before
+// Sanitized: stuck, crash
+// Sanitized says: out of bounds
+// Unoptimized: skipped
+MISBEHAVIOUR(OutsideTheSet, WithALargeNumber) {
+  volatile int fd = FD_SETSIZE;
+  fd_set set;
+  FD_ZERO(&set);
+  FD_SET(fd, &set);
+  ::select(0, &set, nullptr, nullptr, nullptr);
+}
+
+// Gives: failing, outside the set
+// Says: was called with -1, and an fd_set holds 0 to 1023.
+// Sanitized: stuck, crash
+// Sanitized says: a sanitizer found a mistake
+// Unoptimized: skipped
+MISBEHAVIOUR(OutsideTheSet, WithANegativeNumber) {
+  volatile int fd = -1;
+  fd_set set;
+  FD_ZERO(&set);
+  if (FD_ISSET(fd, &set)) ::pause();
 }

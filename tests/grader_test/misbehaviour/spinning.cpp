@@ -40,7 +40,7 @@ MISBEHAVIOUR(BusyLoop, OnANonBlockingPipe) {
 }
 
 // Gives: stuck, busy loop
-// Says: busy loop at 0 s: select(4, read {3}, 0 s) again and again
+// Says: would keep a processor busy for ever. Its timeout is 0 s: it only looks, and never waits
 MISBEHAVIOUR(BusyLoop, WithASelectThatNeverWaits) {
   for (;;) {
     fd_set read;
@@ -52,7 +52,7 @@ MISBEHAVIOUR(BusyLoop, WithASelectThatNeverWaits) {
 }
 
 // Gives: stuck, busy loop
-// Says: busy loop at 2.3 s: select(4, read {3}, no timeout) again and again
+// Says: busy for ever. Descriptor 3 is ready for reading each time: 1 byte there, unread
 MISBEHAVIOUR(BusyLoop, WithInputThatIsNeverRead) {
   world.alice.at(2300ms).sends("x");
   for (;;) {
@@ -64,11 +64,54 @@ MISBEHAVIOUR(BusyLoop, WithInputThatIsNeverRead) {
 }
 
 // Gives: stuck, busy loop
-// Says: busy loop at 0 s: poll({3:out}, no timeout) again and again
+// Says: Descriptor 3 is ready for writing each time, as it is while there is room.
 MISBEHAVIOUR(BusyLoop, WithAnInterestInWriting) {
   for (;;) {
     pollfd entry{world.fd, POLLOUT, 0};
     ::poll(&entry, 1, -1);
+  }
+}
+
+// Gives: stuck, busy loop
+// Says: each time: alice has finished, and the end of a stream stays readable for ever. Watch it no
+MISBEHAVIOUR(BusyLoop, WaitingForTheEndOfTheStream) {
+  world.alice.at(1200ms).closes();
+  for (;;) {
+    pollfd entry{world.fd, POLLIN, 0};
+    ::poll(&entry, 1, -1);
+  }
+}
+
+// Gives: stuck, busy loop
+// Says: It says EBADF each time, because 40 is not open. Take that out
+MISBEHAVIOUR(BusyLoop, WithAClosedDescriptor) {
+  for (;;) {
+    fd_set read;
+    FD_ZERO(&read);
+    FD_SET(world.fd, &read);
+    FD_SET(40, &read);
+    ::select(41, &read, nullptr, nullptr, nullptr);
+  }
+}
+
+// Gives: stuck, busy loop
+// Says: select(0, timeval{0, -1}) again and again
+MISBEHAVIOUR(BusyLoop, WithANegativeTimeout) {
+  timeval time{0, -1};
+  while (::select(0, nullptr, nullptr, nullptr, &time) != 0) {
+  }
+}
+
+// Gives: stuck, busy loop
+// Says: Note: select counts its timeval down: after the call before it held 0 s
+MISBEHAVIOUR(BusyLoop, ThatTheCheckCanDiagnose) {
+  world.scenario.asks({.reading = {world.fd}});
+  timeval time{1, 0};
+  for (;;) {
+    fd_set read;
+    FD_ZERO(&read);
+    FD_SET(world.fd, &read);
+    if (::select(world.fd + 1, &read, nullptr, nullptr, &time) > 0) return;
   }
 }
 
@@ -82,7 +125,7 @@ MISBEHAVIOUR(BusyLoop, AtTheEndOfTheStream) {
 }
 
 // Gives: stuck, busy loop
-// Says: busy loop at 0 s: select(4, read {3}, no timeout) again and again
+// Says: would keep a processor busy for ever. It says EINTR each time
 MISBEHAVIOUR(BusyLoop, WithASelectThatIsAlwaysInterrupted) {
   world.scenario.faults().fail("select", EINTR, 1'000'000);
   fd_set read;

@@ -57,6 +57,16 @@ MISBEHAVIOUR(BlockedForEver, InAccept) {
 }
 
 // Gives: stuck, blocked for ever
+// Says: Note: You passed nfds 3, so select looked at 0 to 2 and not at 3.
+MISBEHAVIOUR(BlockedForEver, AsTheCheckCanDiagnose) {
+  world.scenario.asks({.reading = {world.fd}});
+  fd_set read;
+  FD_ZERO(&read);
+  FD_SET(world.fd, &read);
+  ::select(world.fd, &read, nullptr, nullptr, nullptr);
+}
+
+// Gives: stuck, blocked for ever
 // Says: blocked for ever in select(4, read {3}, no timeout) at 1.3 s
 MISBEHAVIOUR(BlockedForEver, InSelect) {
   world.alice.at(1300ms).sends("x");
