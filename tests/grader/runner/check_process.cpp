@@ -61,7 +61,7 @@ const char* bad_access_text(const siginfo_t& info) {
 // access.
 void on_bad_access(int signal, siginfo_t* info, void*) {
   if (the_recording != nullptr) put(the_recording->crash_note, bad_access_text(*info));
-  ::signal(signal, SIG_DFL);
+  real().signal(signal, SIG_DFL);
   ::raise(signal);
 }
 

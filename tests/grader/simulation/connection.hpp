@@ -19,6 +19,7 @@ struct Connection {
   int program_fd = -1;  ///< a descriptor of the program's end; -1: not yet, or closed
   std::uint64_t peer_sent = 0, program_read = 0;
   std::uint64_t program_sent = 0, peer_read = 0;
+  bool peer_sent_urgent = false;  ///< at least one of the peer's bytes was urgent
   bool peer_finished = false;     ///< the peer sent FIN, or closed its end of the pipe
   bool peer_reset = false;        ///< the peer sent RST
   bool program_finished = false;  ///< the program shut down or closed its end

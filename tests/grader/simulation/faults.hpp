@@ -55,6 +55,11 @@ class Faults {
   /// other than Linux.
   void reset_before_accept_aborts() { reset_before_accept_aborts_ = true; }
 
+  /// A client that resets before it is accepted is gone from the queue when accept looks, although
+  /// the listener was readable: accept waits for the next, or fails with EAGAIN, as on systems
+  /// other than Linux.
+  void reset_before_accept_vanishes() { reset_before_accept_vanishes_ = true; }
+
   // What the calls ask:
   std::optional<int> next_error(const std::string& function);
   std::size_t limit_send(std::size_t offered);
@@ -65,6 +70,7 @@ class Faults {
     return unavailable_families_.contains(family);
   }
   [[nodiscard]] bool aborts_reset_connections() const { return reset_before_accept_aborts_; }
+  [[nodiscard]] bool drops_reset_connections() const { return reset_before_accept_vanishes_; }
   [[nodiscard]] bool sends_are_short() const { return send_max_ != 0 || !send_sizes_.empty(); }
 
  private:
@@ -77,7 +83,7 @@ class Faults {
   std::map<std::string, bool> interrupted_;
   std::set<int> unavailable_families_;
   int close_error_ = 0, clean_up_errno_ = 0;
-  bool reset_before_accept_aborts_ = false;
+  bool reset_before_accept_aborts_ = false, reset_before_accept_vanishes_ = false;
 };
 
 }  // namespace grader

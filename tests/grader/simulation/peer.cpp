@@ -117,6 +117,24 @@ Peer& Peer::sends(std::string data) {
   });
 }
 
+Peer& Peer::sends_urgent(char byte) {
+  return add([this, byte] {
+    if (connection_.peer_fd < 0 || reset_at_) return true;
+    demand(!connection_.is_pipe(), "sends_urgent");
+    if (real().send(connection_.peer_fd, &byte, 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+      return true;
+    ++connection_.peer_sent;
+    connection_.peer_sent_urgent = true;
+    settle();
+    if (!settle_urgent(connection_))
+      simulation_.give_verdict(Verdict::infrastructure,
+                               "the loopback did not deliver an urgent byte");
+    simulation_.recorder.peer(name(), "sends urgent", name() + " sends urgent " + quoted(&byte, 1),
+                              1);
+    return true;
+  });
+}
+
 Peer& Peer::finishes_sending() {
   return add([this] {
     if (connection_.peer_fd < 0) return true;

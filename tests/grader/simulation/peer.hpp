@@ -82,6 +82,7 @@ class Peer {
   /// @name What it does
   /// @{
   Peer& sends(std::string data);
+  Peer& sends_urgent(char byte);   ///< an urgent byte (MSG_OOB): out of band, exceptional
   Peer& finishes_sending();        ///< half-close: FIN, but goes on reading
   Peer& closes();                  ///< with unread data that is a reset, as in the kernel
   Peer& resets();                  ///< RST

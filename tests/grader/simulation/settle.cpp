@@ -1,6 +1,6 @@
 #include "simulation/settle.hpp"
 
-#include <linux/sockios.h>
+#include <linux/sockios.h>  // SIOCOUTQNSD; SIOCATMARK
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
@@ -56,6 +56,25 @@ bool has_arrived(std::uint64_t sent, int from, std::uint64_t read, int to) {
          is_tcp_closed(to);
 }
 
+// The kernel's tcp_info as far as it is needed here (linux/tcp.h); the C library's ends earlier.
+struct LongTcpInfo {
+  tcp_info known;
+  std::uint64_t pacing_rate, pacing_rate_max, bytes_acked, bytes_received;
+};
+static_assert(sizeof(tcp_info) == 104);
+
+// FIONREAD stops at the urgent mark, so the receiver's own count is asked.
+bool has_reached_the_program(const Connection& c) {
+  if (!c.peer_sent_urgent) return has_arrived(c.peer_sent, c.peer_fd, c.program_read, c.program_fd);
+  LongTcpInfo info{};
+  socklen_t length = sizeof info;
+  const bool is_told =
+      real().getsockopt(c.program_fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+      length == sizeof info;
+  return !is_told || info.known.tcpi_state == TCP_CLOSE ||
+         c.peer_sent - not_sent(c.peer_fd) <= info.bytes_received;
+}
+
 }  // namespace
 
 bool is_tcp_closed(int fd) {
@@ -96,14 +115,24 @@ bool settle_accept_queue(int listener, unsigned pending) {
   return wait_until([&] { return accept_queue_length(listener) >= pending; });
 }
 
+bool settle_urgent(const Connection& c) {
+  return c.program_fd < 0 || wait_until([&] {
+           return (poll_now(c.program_fd, POLLPRI) & POLLPRI) != 0 || is_tcp_closed(c.program_fd);
+         });
+}
+
+bool is_at_urgent_mark(int fd) {
+  int answer = 0;
+  return real().ioctl(fd, SIOCATMARK, &answer) == 0 && answer != 0;
+}
+
 bool settle(const Connection& c) {
   if (c.is_pipe()) return true;
   const bool both = c.program_fd >= 0 && c.peer_fd >= 0;
   if (both && !c.peer_reset) {
-    if (!wait_until(
-            [&] { return has_arrived(c.peer_sent, c.peer_fd, c.program_read, c.program_fd); }) ||
-        !wait_until(
-            [&] { return has_arrived(c.program_sent, c.program_fd, c.peer_read, c.peer_fd); }))
+    if (!wait_until([&] { return has_reached_the_program(c); }) || !wait_until([&] {
+          return has_arrived(c.program_sent, c.program_fd, c.peer_read, c.peer_fd);
+        }))
       return false;
   }
   const bool peer_fin_is_out = c.peer_finished && (c.peer_fd < 0 || not_sent(c.peer_fd) == 0);

@@ -17,6 +17,12 @@ namespace grader {
 /// within the bound.
 bool settle(const Connection& connection);
 
+/// Until the urgent byte that the peer has just sent has arrived (POLLPRI). False: as above.
+bool settle_urgent(const Connection& connection);
+
+/// The next byte to be read of the TCP socket is the urgent one, or the one behind it.
+bool is_at_urgent_mark(int fd);
+
 /// Until `listener` holds at least `pending` connections to accept.
 bool settle_accept_queue(int listener, unsigned pending);
 

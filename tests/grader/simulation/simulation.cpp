@@ -33,11 +33,11 @@ bool aborts_when_closed(int fd) {
 class AlsoBlocked {
  public:
   explicit AlsoBlocked(const sigset_t* mask) : is_active_(mask != nullptr) {
-    if (is_active_) pthread_sigmask(SIG_BLOCK, mask, &saved_);
+    if (is_active_) real().pthread_sigmask(SIG_BLOCK, mask, &saved_);
   }
   ~AlsoBlocked() {
     const Inside inside;  // what was held back arrives here
-    if (is_active_) pthread_sigmask(SIG_SETMASK, &saved_, nullptr);
+    if (is_active_) real().pthread_sigmask(SIG_SETMASK, &saved_, nullptr);
   }
   AlsoBlocked(const AlsoBlocked&) = delete;
   AlsoBlocked& operator=(const AlsoBlocked&) = delete;
@@ -188,7 +188,7 @@ void Simulation::finish_script() {
 // What the handler of `signal`, if there is one, does to a call that waits.
 Simulation::Interruption Simulation::caused_by(int signal) {
   struct sigaction action {};
-  sigaction(signal, nullptr, &action);
+  real().sigaction(signal, nullptr, &action);
   if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) return Interruption::none;
   return (action.sa_flags & SA_RESTART) != 0 ? Interruption::restartable : Interruption::final;
 }
@@ -196,7 +196,7 @@ Simulation::Interruption Simulation::caused_by(int signal) {
 void Simulation::deliver_signal(int signal) {
   recorder.fault(signal_name(signal) + " arrives");
   sigset_t blocked;
-  pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+  real().pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
   const bool stays_pending = sigismember(&blocked, signal) == 1;
   const auto before = interruption_;
   const auto caused = stays_pending ? Interruption::none : caused_by(signal);
@@ -215,8 +215,8 @@ void Simulation::let_signals_in(const sigset_t& mask) {
       caused = std::max(caused, caused_by(signal));
   const Inside inside;
   sigset_t before;
-  pthread_sigmask(SIG_SETMASK, &mask, &before);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  real().pthread_sigmask(SIG_SETMASK, &mask, &before);
+  real().pthread_sigmask(SIG_SETMASK, &before, nullptr);
   interruption_ = caused;
 }
 

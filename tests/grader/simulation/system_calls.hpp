@@ -73,6 +73,11 @@ class SystemCalls {
   Answer clock_gettime(clockid_t clock, timespec* time);
   Answer alarm(const char* function, Time time, Time& left);
 
+  // signals (system_calls_signals.cpp)
+  Answer sigaction(int signal, const struct sigaction* action, struct sigaction* old);
+  sighandler_t signal(int signal, sighandler_t handler);
+  Answer sigprocmask(const char* function, int how, const sigset_t* set, sigset_t* old);
+
   /// A call that is simply recorded: its result is the kernel's.
   Answer recorded(const char* function, int fd, const std::string& text, long value, int error);
 
@@ -100,6 +105,7 @@ class SystemCalls {
   std::optional<Answer> planned_failure(const char* family, const char* function, int fd,
                                         Recorder::Call call);
   void answer_connect(const std::shared_ptr<OpenFile>& file, const HostAnswer& host);
+  int wait_for_client(int fd, std::optional<Time> deadline, Recorder::Call call);
   int connect_really(int fd, const HostAnswer& host, OpenFile& file);
   static int take_connect_error(int fd, OpenFile& file);
   static int take_modelled_error(OpenFile& file);

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "libc/caller_filter.hpp"
 #include "libc/real_libc.hpp"
 #include "simulation/settle.hpp"
 #include "simulation/system_calls.hpp"
@@ -114,6 +115,7 @@ Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int f
   if (!is_socket && is_for_sockets(function)) return failed(function, fd, call, ENOTSOCK);
   Connection* connection = file->connection;
   const bool takes = (flags & MSG_PEEK) == 0;
+  const bool is_urgent = (flags & MSG_OOB) != 0;  // never waits, and is no part of the stream
   const bool wants_all = (flags & MSG_WAITALL) != 0 && takes;
   const auto timeout = is_socket ? timeout_option(fd, SO_RCVTIMEO) : std::nullopt;
   const auto deadline =
@@ -154,11 +156,12 @@ Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int f
     }
     if (result > 0) {
       got += static_cast<std::size_t>(result);
+      if (is_urgent) return gave();
       if (connection != nullptr && takes) {
         connection->program_read += static_cast<std::uint64_t>(result);
         simulation_.settle(*connection);
       }
-      if (wants_all && got < limit) continue;
+      if (wants_all && got < limit && !is_at_urgent_mark(fd)) continue;
       return gave();
     }
     if (got > 0 && (result == 0 || error != EAGAIN)) return gave();
@@ -176,7 +179,7 @@ Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int f
       simulation_.useless(function, fd, call);
       return {0, 0};
     }
-    if (error != EAGAIN) return failed(function, fd, call, error);
+    if (error != EAGAIN || is_urgent) return failed(function, fd, call, error);
     if (is_nonblocking(fd, flags)) return got > 0 ? gave() : failed(function, fd, call, EAGAIN);
     const auto woken =
         simulation_.wait({[&] { return is_ready(fd, POLLIN | POLLRDHUP); }, deadline,
@@ -233,6 +236,7 @@ Answer SystemCalls::transmit(const char* function, int fd, const msghdr& message
       request.msg_iov = parts.data();
       request.msg_iovlen = parts.size();
       errno = EAGAIN;
+      const Inside inside;  // a handler of SIGPIPE is the program
       if (is_socket)
         result = real().sendmsg(fd, &request, flags | MSG_DONTWAIT);
       else

@@ -170,6 +170,16 @@ Answer SystemCalls::connect(int fd, const sockaddr* address, socklen_t length) {
   return simulation_.recorder.done(call, 0);
 }
 
+// Waits for a connection to accept. Returns 0, or the errno with which accept fails instead.
+int SystemCalls::wait_for_client(int fd, std::optional<Time> deadline, Recorder::Call call) {
+  if (is_ready(fd, POLLIN)) return 0;
+  if (is_nonblocking(fd)) return EAGAIN;
+  const auto woken = simulation_.wait({[&] { return is_ready(fd, POLLIN); }, deadline,
+                                       simulation_.recorder.text_of(call), !deadline.has_value()});
+  if (woken == Simulation::Woken::interrupted) return EINTR;
+  return woken == Simulation::Woken::timed_out ? EAGAIN : 0;
+}
+
 Answer SystemCalls::accept(const char* function, int fd, sockaddr* address, socklen_t* length,
                            int flags) {
   const auto call =
@@ -183,26 +193,26 @@ Answer SystemCalls::accept(const char* function, int fd, sockaddr* address, sock
   }
   if (address != nullptr && length != nullptr && *length > 1'000'000)
     return failed(function, fd, call, EINVAL, "the address length was not set");
-  if (!is_ready(fd, POLLIN)) {
-    if (is_nonblocking(fd)) return failed(function, fd, call, EAGAIN);
-    const auto timeout = timeout_option(fd, SO_RCVTIMEO);
-    const auto deadline =
-        timeout ? std::optional(sum(simulation_.clock.now(), *timeout)) : std::nullopt;
-    const auto woken = simulation_.wait({[&] { return is_ready(fd, POLLIN); }, deadline,
-                                         simulation_.recorder.text_of(call), !timeout.has_value()});
-    if (woken == Simulation::Woken::interrupted) return failed(function, fd, call, EINTR);
-    if (woken == Simulation::Woken::timed_out) return failed(function, fd, call, EAGAIN);
-  }
-  sockaddr_in from{};
-  socklen_t from_length = sizeof from;
-  const int accepted = real().accept4(fd, reinterpret_cast<sockaddr*>(&from), &from_length, flags);
-  if (accepted < 0) return failed(function, fd, call, errno);
-  Peer* peer = simulation_.peer_with_real_port(ntohs(from.sin_port));
-  if (peer != nullptr && peer->connection().peer_reset &&
-      simulation_.faults.aborts_reset_connections()) {
+  const auto timeout = timeout_option(fd, SO_RCVTIMEO);
+  const auto deadline =
+      timeout ? std::optional(sum(simulation_.clock.now(), *timeout)) : std::nullopt;
+  int accepted = -1;
+  Peer* peer = nullptr;
+  for (bool is_gone = true; is_gone;) {
+    if (const int error = wait_for_client(fd, deadline, call))
+      return failed(function, fd, call, error);
+    sockaddr_in from{};
+    socklen_t from_length = sizeof from;
+    accepted = real().accept4(fd, reinterpret_cast<sockaddr*>(&from), &from_length, flags);
+    if (accepted < 0) return failed(function, fd, call, errno);
+    peer = simulation_.peer_with_real_port(ntohs(from.sin_port));
+    const bool is_reset = peer != nullptr && peer->connection().peer_reset;
+    is_gone = is_reset && simulation_.faults.drops_reset_connections();
+    const bool aborts = is_reset && simulation_.faults.aborts_reset_connections();
+    if (!is_gone && !aborts) continue;
     real().close(accepted);
     peer->connection().program_finished = true;
-    return failed(function, fd, call, ECONNABORTED);
+    if (aborts) return failed(function, fd, call, ECONNABORTED);
   }
   const int on = 1;
   real().setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

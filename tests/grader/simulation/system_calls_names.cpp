@@ -41,6 +41,8 @@ std::string option_name(int level, int option) {
         return "SO_ACCEPTCONN";
       case SO_RCVLOWAT:
         return "SO_RCVLOWAT";
+      case SO_OOBINLINE:
+        return "SO_OOBINLINE";
       default:
         return format("SOL_SOCKET option %d", option);
     }

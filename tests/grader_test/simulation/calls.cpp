@@ -101,6 +101,7 @@ std::string polled(int fd, short events, int timeout_ms) {
       text += std::string(text.find(',') == std::string::npos ? ", " : " ") + name;
   };
   add(POLLIN, "in");
+  add(POLLPRI, "pri");
   add(POLLOUT, "out");
   add(POLLERR, "err");
   add(POLLHUP, "hup");

@@ -316,3 +316,47 @@ TEST(Serve, WorksOverIpv6WithoutIpv6) {
     ::close(listener);
   });
 }
+
+TEST(Accept, FindsNobodyWhenTheClientHasVanished) {
+  Scenario scenario;
+  scenario.faults().reset_before_accept_vanishes();
+  scenario.peer("alice").connects().resets();
+  scenario.peer("bob").at(1300ms).connects();
+  scenario.run([&] {
+    const int listener = listening_socket();
+    EXPECT_EQ(selected({.read = {listener}}), "1, read {3}");
+    EXPECT_EQ(outcome(::accept(listener, nullptr, nullptr)), "4");
+    EXPECT_EQ(steady_time(), 1300ms);
+    ::close(4);
+    ::close(listener);
+  });
+}
+
+TEST(Accept, SaysEagainWhenTheClientHasVanished) {
+  Scenario scenario;
+  scenario.faults().reset_before_accept_vanishes();
+  scenario.peer("alice").connects().resets();
+  scenario.run([&] {
+    const int listener = new_socket(SOCK_NONBLOCK);
+    EXPECT_EQ(::listen(listener, 5), 0);
+    EXPECT_EQ(polled(listener, POLLIN, -1), "1, in");
+    EXPECT_EQ(outcome(::accept(listener, nullptr, nullptr)), "-1 EAGAIN");
+    EXPECT_EQ(polled(listener, POLLIN, 0), "0");
+    ::close(listener);
+  });
+}
+
+TEST(Accept, WaitsAfterASpuriousReadiness) {
+  Scenario scenario;
+  scenario.peer("bob").at(1300ms).connects();
+  int listener = -1;
+  scenario.allow_open_descriptors();
+  scenario.run([&] { listener = listening_socket(); });
+  scenario.spurious_readiness(listener);
+  scenario.run([&] {
+    EXPECT_EQ(selected({.read = {listener}}), "1, read {3}");
+    EXPECT_EQ(steady_time(), 0s);
+    EXPECT_EQ(outcome(::accept(listener, nullptr, nullptr)), "4");
+    EXPECT_EQ(steady_time(), 1300ms);
+  });
+}

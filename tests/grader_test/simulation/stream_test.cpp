@@ -250,3 +250,42 @@ TEST(Pipe, TakesWhatFitsAndWaitsForTheRest) {
     ::close(ends[0]);
   });
 }
+
+TEST(Window, MayBeClosedFromTheStartAndOpenLater) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.window(0).at(1300ms).opens_window(5).stops_reading().at(2700ms).resumes_reading();
+  scenario.run([&] {
+    EXPECT_EQ(sent(fd, "x", MSG_DONTWAIT), "-1 EAGAIN");
+    EXPECT_EQ(selected({.write = {fd}}, 1s), "0");
+    EXPECT_EQ(selected({.write = {fd}}), "1, write {3}");
+    EXPECT_EQ(steady_time(), 1300ms);
+    EXPECT_EQ(sent(fd, "hello"), "5");
+    EXPECT_EQ(sent(fd, "!"), "1");
+    EXPECT_EQ(steady_time(), 2700ms);
+  });
+  scenario.finish();
+  EXPECT_EQ(alice.received(), "hello!");
+}
+
+TEST(Window, KeepsASendWaitingFromTheStart) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.window(0).at(1300ms).opens_window(100);
+  scenario.run([&] {
+    EXPECT_EQ(sent(fd, "hello"), "5");
+    EXPECT_EQ(steady_time(), 1300ms);
+  });
+}
+
+TEST(Window, OfZeroLetsTheEndThrough) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected_and_handed_over();
+  alice.window(0).sees_the_end();
+  scenario.run([&] { ::close(fd); });
+  scenario.finish();
+  EXPECT_EQ(alice.end_at(), Time{});
+}

@@ -1,0 +1,49 @@
+// Dispositions and masks of signals: what the program does to them is recorded, and happens.
+//
+// Compiled without sanitizers and without _FORTIFY_SOURCE; linked as an object, never from an
+// archive.
+#undef _FORTIFY_SOURCE
+#include <signal.h>
+
+#include "libc/program_calls.hpp"
+#include "libc/real_libc.hpp"
+
+using grader::real;
+using grader::SystemCalls;
+
+EXPORT int sigaction(int signal, const struct sigaction* action, struct sigaction* old) noexcept {
+  if (auto calls = PROGRAM_CALLS())
+    return static_cast<int>(
+        calls.answer([&](SystemCalls c) { return c.sigaction(signal, action, old); }));
+  return real().sigaction(signal, action, old);
+}
+EXPORT sighandler_t signal(int signal, sighandler_t handler) noexcept {
+  if (auto calls = PROGRAM_CALLS()) {
+    sighandler_t before = SIG_ERR;
+    calls.answer([&](SystemCalls c) {
+      before = c.signal(signal, handler);
+      return grader::Answer{0, before == SIG_ERR ? EINVAL : 0};
+    });
+    return before;
+  }
+  return real().signal(signal, handler);
+}
+EXPORT int sigprocmask(int how, const sigset_t* set, sigset_t* old) noexcept {
+  if (auto calls = PROGRAM_CALLS())
+    return static_cast<int>(
+        calls.answer([&](SystemCalls c) { return c.sigprocmask("sigprocmask", how, set, old); }));
+  return real().sigprocmask(how, set, old);
+}
+// Returns its error instead of leaving it in errno.
+EXPORT int pthread_sigmask(int how, const sigset_t* set, sigset_t* old) noexcept {
+  if (auto calls = PROGRAM_CALLS()) {
+    const int saved = errno;
+    const bool fails = calls.answer([&](SystemCalls c) {
+      return c.sigprocmask("pthread_sigmask", how, set, old);
+    }) < 0;
+    const int error = fails ? errno : 0;
+    errno = saved;
+    return error;
+  }
+  return real().pthread_sigmask(how, set, old);
+}
