@@ -372,7 +372,8 @@ TEST(EmptyBuffers, AskNothingOfTheKernel) {
   std::string answers, called;
   std::size_t seen = 0;
   const auto watch = [&](const char* function) {
-    const auto calls = scenario.calls();
+    auto calls = scenario.calls();
+    std::erase_if(calls, [](const Call& call) { return call.fd < 0; });  // those about signals
     if (calls.size() > seen)
       called += (called.empty() ? "" : ", and ") + (function + (" called " + calls[seen].text));
     seen = calls.size();
