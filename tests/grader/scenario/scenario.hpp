@@ -114,7 +114,8 @@ class Scenario {
   void finish();
 
   /// Tells what the next runs are asked to wait for. When a wait or a busy loop then ends the
-  /// check, the report says what diagnose() makes of the waits of that run.
+  /// check, the report says what diagnose() makes of the waits of that run. (A check that fails by
+  /// an expectation says it itself.)
   void asks(const Asked& asked);
 
   /// @name What came of it

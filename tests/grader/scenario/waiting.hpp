@@ -34,6 +34,8 @@ struct Asked {
 /// they were; the program is not accused of what a right one may do (look before it waits, wait
 /// anew after a signal, round up). Bits at and above nfds are garbage, unless they were asked
 /// about.
+/// `asked` must hold for all of `waits`: give the waits of one run, and of a program that stops
+/// watching a descriptor on its way only AskedTime.
 /// @{
 
 /// Mistakes about which descriptors are watched, and for what.

@@ -95,6 +95,18 @@ MISBEHAVIOUR(BusyLoop, WithAClosedDescriptor) {
 }
 
 // Gives: stuck, busy loop
+// Says: Descriptor 4 is ready for reading each time: a client is waiting to be accepted.
+MISBEHAVIOUR(BusyLoop, WithAClientThatIsNeverAccepted) {
+  world.scenario.peer("bob").connects();
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  ::listen(listener, 5);
+  for (;;) {
+    pollfd entry{listener, POLLIN, 0};
+    ::poll(&entry, 1, -1);
+  }
+}
+
+// Gives: stuck, busy loop
 // Says: select(0, timeval{0, -1}) again and again
 MISBEHAVIOUR(BusyLoop, WithANegativeTimeout) {
   timeval time{0, -1};

@@ -127,6 +127,17 @@ TEST(Diagnosis, SetsHoldLeftoverBits) {
             "FD_ZERO.");
 }
 
+TEST(Diagnosis, PollHasEntriesThatNobodyFilledIn) {
+  World world;
+  EXPECT_EQ(world.told({.reading = {3}},
+                       [] {
+                         pollfd entries[] = {{3, POLLIN, 0}, {17, POLLIN, 0}};
+                         (void)::poll(entries, 2, -1);
+                       }),
+            "You also asked poll about 17, which nobody asked you about and which is not open. "
+            "Give it only the entries that you have filled in.");
+}
+
 TEST(Diagnosis, ListsAreSwapped) {
   World world;
   EXPECT_EQ(world.told({.reading = {3}, .writing = {4}, .time = {.timeout = 0s}},
@@ -157,6 +168,12 @@ TEST(Diagnosis, AClosedDescriptorIsKept) {
                          for (int i = 0; i < 3; ++i) (void)selected({.read = {3, 40}}, 1s);
                        }),
             "You watched descriptor 40, which is not open, again and again: select says EBADF "
+            "until you take it out of the list.");
+  EXPECT_EQ(world.told({.reading = {40}},
+                       [] {
+                         for (int i = 0; i < 3; ++i) (void)polled(40, POLLIN, -1);
+                       }),
+            "You watched descriptor 40, which is not open, again and again: poll says POLLNVAL "
             "until you take it out of the list.");
 }
 
