@@ -1,12 +1,29 @@
 // select and pselect.
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <cstring>
 
 #include "libc/real_libc.hpp"
 #include "simulation/system_calls.hpp"
 #include "simulation/text.hpp"
 
 namespace grader {
+namespace {
+
+// Copies the words that hold bits below nfds: select(2) touches no others (FDS_BYTES in the
+// kernel's include/linux/poll.h), so a program's own sets may be no longer.
+void copy_below(int nfds, const SelectSets& from, const SelectSets& to) {
+  const auto words = static_cast<std::size_t>((std::min(nfds, FD_SETSIZE) + NFDBITS - 1) / NFDBITS);
+  const auto copy = [words](const fd_set* source, fd_set* target) {
+    if (source != nullptr) std::memcpy(target, source, words * sizeof(fd_mask));
+  };
+  copy(from.read, to.read);
+  copy(from.write, to.write);
+  copy(from.except, to.except);
+}
+
+}  // namespace
 
 // A diagnosis: descriptors in the sets that select never looks at.
 std::string SystemCalls::hidden_by_nfds(int nfds, const SelectSets& sets) const {
@@ -109,9 +126,7 @@ Answer SystemCalls::select(const char* function, int nfds, const SelectSets& set
       error = EBADF;
       return true;
     }
-    if (sets.read != nullptr) read = *sets.read;
-    if (sets.write != nullptr) write = *sets.write;
-    if (sets.except != nullptr) except = *sets.except;
+    copy_below(nfds, sets, found);
     count = look(end, found);
     error = errno;
     return count != 0;
@@ -120,9 +135,7 @@ Answer SystemCalls::select(const char* function, int nfds, const SelectSets& set
   leave_time();
   if (woken == Simulation::Woken::interrupted) return wait_failed(call, wait, asked, EINTR);
   if (count < 0) return wait_failed(call, wait, asked, error);
-  if (sets.read != nullptr) *sets.read = read;
-  if (sets.write != nullptr) *sets.write = write;
-  if (sets.except != nullptr) *sets.except = except;
+  copy_below(nfds, found, sets);
   asked.found = sets.members(0, nfds);
   return wait_done(call, wait, asked, count, sets_text(sets, nfds));
 }

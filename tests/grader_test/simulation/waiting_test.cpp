@@ -111,6 +111,21 @@ TEST(Select, SaysEinvalForNegativeNumbers) {
   });
 }
 
+TEST(Select, TouchesNoWordBeyondNfds) {
+  Scenario scenario;
+  const int fd = scenario.peer("alice").connected();
+  const fd_mask bit = fd_mask{1} << fd;
+  fd_mask words[3 + FD_SETSIZE / NFDBITS] = {bit, bit, bit};  // three sets of one word each
+  const auto set = [&](int word) { return reinterpret_cast<fd_set*>(words + word); };
+  scenario.run([&] {
+    timeval time{1, 0};
+    EXPECT_EQ(outcome(::select(fd + 1, set(2), set(1), set(0), &time)), "1");
+  });
+  EXPECT_EQ(words[0], 0);
+  EXPECT_EQ(words[1], bit);
+  EXPECT_EQ(words[2], 0);
+}
+
 TEST(Select, TakesMicrosecondsOfMoreThanASecond) {
   Scenario scenario;
   scenario.run([] {
