@@ -1,4 +1,4 @@
-// Dispositions and masks of signals: what the program does to them is recorded, and happens.
+// Signals: what the program does to dispositions and masks is recorded, and happens.
 //
 // Compiled without sanitizers and without _FORTIFY_SOURCE; linked as an object, never from an
 // archive.
@@ -7,14 +7,14 @@
 
 #include "libc/program_calls.hpp"
 #include "libc/real_libc.hpp"
+#include "simulation/text.hpp"
 
 using grader::real;
 using grader::SystemCalls;
 
 EXPORT int sigaction(int signal, const struct sigaction* action, struct sigaction* old) noexcept {
   if (auto calls = PROGRAM_CALLS())
-    return static_cast<int>(
-        calls.answer([&](SystemCalls c) { return c.sigaction(signal, action, old); }));
+    return calls.answer<int>([&](SystemCalls c) { return c.sigaction(signal, action, old); });
   return real().sigaction(signal, action, old);
 }
 EXPORT sighandler_t signal(int signal, sighandler_t handler) noexcept {
@@ -30,8 +30,8 @@ EXPORT sighandler_t signal(int signal, sighandler_t handler) noexcept {
 }
 EXPORT int sigprocmask(int how, const sigset_t* set, sigset_t* old) noexcept {
   if (auto calls = PROGRAM_CALLS())
-    return static_cast<int>(
-        calls.answer([&](SystemCalls c) { return c.sigprocmask("sigprocmask", how, set, old); }));
+    return calls.answer<int>(
+        [&](SystemCalls c) { return c.sigprocmask("sigprocmask", how, set, old); });
   return real().sigprocmask(how, set, old);
 }
 // Returns its error instead of leaving it in errno.
@@ -46,4 +46,12 @@ EXPORT int pthread_sigmask(int how, const sigset_t* set, sigset_t* old) noexcept
     return error;
   }
   return real().pthread_sigmask(how, set, old);
+}
+EXPORT int kill(pid_t pid, int signal) noexcept {
+  if (auto calls = PROGRAM_CALLS(); calls && pid != getpid()) {
+    const std::string whom = pid == getppid() ? "getppid()" : std::to_string(pid);
+    calls.not_here(grader::format("kill(%s, %d)", whom.c_str(), signal).c_str(),
+                   "no other process is its business");
+  }
+  return real().kill(pid, signal);
 }

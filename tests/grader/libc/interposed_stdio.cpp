@@ -5,6 +5,9 @@
 // Compiled without sanitizers and without _FORTIFY_SOURCE; linked as an object, never from an
 // archive.
 #undef _FORTIFY_SOURCE
+#ifndef __NO_INLINE__
+#define __NO_INLINE__  // stdio.h would define some of these itself
+#endif
 #include <dlfcn.h>
 #include <stdio.h>
 #include <wchar.h>

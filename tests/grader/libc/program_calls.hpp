@@ -1,5 +1,10 @@
 /// @file
 /// How an exported function of the interposer enters the simulation.
+///
+/// The executable defines libc functions of its own. The dynamic linker prefers them to libc's, so
+/// ordinary POSIX code enters the simulation without knowing it. Outside a scenario, and for
+/// callers that are not the program, every one of them only passes on to the real function. One
+/// file for each family: interposed_*.cpp, refused_calls.cpp.
 #pragma once
 
 #include <cerrno>
@@ -13,6 +18,13 @@
 /// The simulated calls of the program, if this call comes from it; must be used in the exported
 /// function itself, whose return address tells the caller.
 #define PROGRAM_CALLS() grader::calls_of(__builtin_return_address(0))
+
+/// The ledger of descriptors, if this call comes from the check's own code between two runs of the
+/// program, which opens and closes descriptors too; else nullptr. Likewise for the function itself.
+#define CHECK_LEDGER() grader::ledger_for(__builtin_return_address(0))
+
+/// What _FORTIFY_SOURCE calls when a buffer is too small.
+extern "C" void __chk_fail(void) __attribute__((noreturn));
 
 namespace grader {
 
@@ -35,8 +47,8 @@ class ProgramCalls {
   }
 
   /// Runs `call` outside the program and hands its answer to the program, errno included.
-  template <class Call>
-  long answer(Call call) const {
+  template <class Result = long, class Call>
+  Result answer(Call call) const {
     const int saved = errno;
     Answer result{};
     {
@@ -44,7 +56,7 @@ class ProgramCalls {
       result = call(SystemCalls(*simulation_));
     }
     errno = result.error != 0 ? result.error : saved;
-    return result.value;
+    return static_cast<Result>(result.value);
   }
 
   [[noreturn]] void not_here(const char* function, const char* advice = "") const {
@@ -62,6 +74,11 @@ class ProgramCalls {
 inline ProgramCalls calls_of(const void* return_address) {
   const bool is_program = inside_program > 0 && is_program_code(return_address);
   return ProgramCalls(is_program ? Simulation::current() : nullptr);
+}
+
+inline Simulation* ledger_for(const void* return_address) {
+  const bool is_check = inside_program == 0 && is_program_code(return_address);
+  return is_check ? Simulation::current() : nullptr;
 }
 
 }  // namespace grader

@@ -39,6 +39,7 @@ class SystemCalls {
   Answer dup2(const char* function, int from, int to, int flags);
   Answer close(int fd);
   Answer fcntl(int fd, int command, void* argument);
+  Answer ioctl(int fd, unsigned long request, void* argument);
   Answer shutdown(int fd, int how);
 
   // options and names (system_calls_names.cpp)
@@ -77,9 +78,6 @@ class SystemCalls {
   Answer sigaction(int signal, const struct sigaction* action, struct sigaction* old);
   sighandler_t signal(int signal, sighandler_t handler);
   Answer sigprocmask(const char* function, int how, const sigset_t* set, sigset_t* old);
-
-  /// A call that is simply recorded: its result is the kernel's.
-  Answer recorded(const char* function, int fd, const std::string& text, long value, int error);
 
   /// Ends the check: the program called something this lesson has no use for.
   [[noreturn]] void not_here(const std::string& function, const std::string& advice = {});

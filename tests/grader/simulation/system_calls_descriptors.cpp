@@ -1,5 +1,6 @@
 // Making, sharing and closing descriptors.
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -27,6 +28,21 @@ std::string type_name(int type) {
   if ((type & SOCK_NONBLOCK) != 0) name += "|NONBLOCK";
   if ((type & SOCK_CLOEXEC) != 0) name += "|CLOEXEC";
   return name;
+}
+
+std::string request_name(unsigned long request) {
+  switch (request) {
+    case FIONREAD:
+      return "FIONREAD";
+    case FIONBIO:
+      return "FIONBIO";
+    case SIOCATMARK:
+      return "SIOCATMARK";
+    case TCGETS:
+      return "TCGETS";
+    default:
+      return format("%#lx", request);
+  }
 }
 
 bool is_stream_over_ip(int domain, int type) {
@@ -69,13 +85,6 @@ std::optional<Answer> SystemCalls::planned_failure(const char* family, const cha
   const auto error = simulation_.faults.next_error(family);
   if (!error) return std::nullopt;
   return failed(function, fd, call, *error);
-}
-
-Answer SystemCalls::recorded(const char* function, int fd, const std::string& text, long value,
-                             int error) {
-  const auto call = begin(function, fd, text);
-  if (value < 0) return failed(function, fd, call, error);
-  return simulation_.recorder.done(call, value);
 }
 
 Answer SystemCalls::socket(int domain, int type, int protocol) {
@@ -213,6 +222,20 @@ Answer SystemCalls::fcntl(int fd, int command, void* argument) {
   const int result = real().fcntl(fd, command, argument);
   if (result < 0) return failed("fcntl", fd, call, errno);
   return simulation_.recorder.done(call, result);
+}
+
+Answer SystemCalls::ioctl(int fd, unsigned long request, void* argument) {
+  const std::string name = request_name(request);
+  const bool is_number = argument != nullptr && (request == FIONREAD || request == SIOCATMARK);
+  std::string text = format("ioctl(%d, %s", fd, name.c_str());
+  if (request == FIONBIO && argument != nullptr)
+    text += format(", %d", *static_cast<int*>(argument));
+  const auto call = begin("ioctl", fd, text + ")");
+  simulation_.run_due();
+  const int result = real().ioctl(fd, request, argument);
+  if (result < 0) return failed("ioctl", fd, call, errno);
+  const std::string found = is_number ? format(", %d", *static_cast<int*>(argument)) : "";
+  return simulation_.recorder.done(call, result, std::to_string(result) + found);
 }
 
 Answer SystemCalls::shutdown(int fd, int how) {

@@ -1,0 +1,124 @@
+// Receiving and sending.
+//
+// Compiled without sanitizers and without _FORTIFY_SOURCE; linked as an object, never from an
+// archive.
+#undef _FORTIFY_SOURCE
+#include "libc/program_calls.hpp"
+#include "libc/real_libc.hpp"
+
+using grader::Answer;
+using grader::ProgramCalls;
+using grader::real;
+using grader::SystemCalls;
+
+namespace {
+
+msghdr message_of(const iovec* parts, int count) {
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(parts);
+  message.msg_iovlen = static_cast<size_t>(count);
+  return message;
+}
+
+ssize_t received(const ProgramCalls& calls, const char* function, int fd, void* data, size_t size,
+                 int flags, sockaddr* address = nullptr, socklen_t* length = nullptr) {
+  return calls.answer([&](SystemCalls c) {
+    const iovec part{data, size};
+    msghdr message = message_of(&part, 1);
+    message.msg_name = address;
+    message.msg_namelen = length == nullptr ? 0 : *length;
+    const Answer answer = c.receive(function, fd, message, flags);
+    if (length != nullptr) *length = message.msg_namelen;
+    return answer;
+  });
+}
+
+ssize_t sent(const ProgramCalls& calls, const char* function, int fd, const void* data, size_t size,
+             int flags, const sockaddr* address = nullptr, socklen_t length = 0) {
+  return calls.answer([&](SystemCalls c) {
+    const iovec part{const_cast<void*>(data), size};
+    msghdr message = message_of(&part, 1);
+    message.msg_name = const_cast<sockaddr*>(address);
+    message.msg_namelen = length;
+    return c.transmit(function, fd, message, flags);
+  });
+}
+
+}  // namespace
+
+EXPORT ssize_t recv(int fd, void* data, size_t size, int flags) {
+  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
+    return received(calls, "recv", fd, data, size, flags);
+  return real().recv(fd, data, size, flags);
+}
+EXPORT ssize_t recvfrom(int fd, void* data, size_t size, int flags, sockaddr* address,
+                        socklen_t* length) {
+  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
+    return received(calls, "recvfrom", fd, data, size, flags, address, length);
+  return real().recvfrom(fd, data, size, flags, address, length);
+}
+EXPORT ssize_t recvmsg(int fd, msghdr* message, int flags) {
+  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
+    return calls.answer([&](SystemCalls c) { return c.receive("recvmsg", fd, *message, flags); });
+  return real().recvmsg(fd, message, flags);
+}
+EXPORT ssize_t read(int fd, void* data, size_t size) {
+  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
+    return received(calls, "read", fd, data, size, 0);
+  return real().read(fd, data, size);
+}
+EXPORT ssize_t readv(int fd, const iovec* parts, int count) {
+  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
+    return calls.answer([&](SystemCalls c) {
+      msghdr message = message_of(parts, count);
+      return c.receive("readv", fd, message, 0);
+    });
+  return real().readv(fd, parts, count);
+}
+EXPORT ssize_t send(int fd, const void* data, size_t size, int flags) {
+  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
+    return sent(calls, "send", fd, data, size, flags);
+  return real().send(fd, data, size, flags);
+}
+EXPORT ssize_t sendto(int fd, const void* data, size_t size, int flags, const sockaddr* address,
+                      socklen_t length) {
+  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
+    return sent(calls, "sendto", fd, data, size, flags, address, length);
+  return real().sendto(fd, data, size, flags, address, length);
+}
+EXPORT ssize_t sendmsg(int fd, const msghdr* message, int flags) {
+  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
+    return calls.answer([&](SystemCalls c) { return c.transmit("sendmsg", fd, *message, flags); });
+  return real().sendmsg(fd, message, flags);
+}
+EXPORT ssize_t write(int fd, const void* data, size_t size) {
+  if (auto calls = PROGRAM_CALLS(); calls.know(fd)) return sent(calls, "write", fd, data, size, 0);
+  return real().write(fd, data, size);
+}
+EXPORT ssize_t writev(int fd, const iovec* parts, int count) {
+  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
+    return calls.answer(
+        [&](SystemCalls c) { return c.transmit("writev", fd, message_of(parts, count), 0); });
+  return real().writev(fd, parts, count);
+}
+
+// What _FORTIFY_SOURCE makes of the calls above when it knows the size of the buffer.
+EXPORT ssize_t __read_chk(int fd, void* data, size_t size, size_t room) {
+  if (size > room) __chk_fail();
+  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
+    return received(calls, "read", fd, data, size, 0);
+  return real().read(fd, data, size);
+}
+EXPORT ssize_t __recv_chk(int fd, void* data, size_t size, size_t room, int flags) {
+  if (size > room) __chk_fail();
+  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
+    return received(calls, "recv", fd, data, size, flags);
+  return real().recv(fd, data, size, flags);
+}
+EXPORT ssize_t __recvfrom_chk(int fd, void* data, size_t size, size_t room, int flags,
+                              sockaddr* address, socklen_t* length) {
+  if (size > room) __chk_fail();
+  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
+    return received(calls, "recvfrom", fd, data, size, flags, address, length);
+  return real().recvfrom(fd, data, size, flags, address, length);
+}

@@ -1,0 +1,58 @@
+// Every libc function that the grader means to hide is hidden.
+#include <dlfcn.h>
+#include <sys/ioctl.h>
+
+#include "calls.hpp"
+#include "libc/caller_filter.hpp"
+
+using namespace grader_test;
+
+namespace {
+
+// In libc_functions.def, and those whose signatures need special treatment.
+constexpr const char* hidden[] = {
+#define X(result, name, parameters, arguments) #name,
+#include "libc/libc_functions.def"
+#undef X
+    "fcntl", "fcntl64", "open", "open64", "openat", "ioctl", "syscall", "exit", "_exit", "_Exit",
+    "quick_exit", "vfork",
+    // what _FORTIFY_SOURCE makes of some
+    "__read_chk", "__recv_chk", "__recvfrom_chk", "__poll_chk", "__ppoll_chk", "__fdelt_chk",
+    "__fdelt_warn", "__fgets_chk", "__fgets_unlocked_chk", "__fread_chk",
+    // stdio
+    "getc", "fgetc", "getchar", "__uflow", "getwc", "fgetwc", "fgets", "fgets_unlocked", "fread",
+    "fread_unlocked", "getline", "getdelim", "__getdelim", "__isoc99_scanf", "__isoc99_fscanf",
+    "__isoc23_scanf", "__isoc23_fscanf", "fdopen"};
+
+}  // namespace
+
+TEST(Interposer, HidesEveryFunctionItMeansToHide) {
+  for (const char* name : hidden)
+    EXPECT_TRUE(grader::is_program_code(dlsym(RTLD_DEFAULT, name))) << name;
+}
+
+TEST(Interposer, NamesTheRequestsOfIoctl) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.at(1s).sends("hello");
+  scenario.run([&] {
+    int count = 0, on = 1;
+    EXPECT_EQ(::ioctl(fd, FIONREAD, &count), 0);
+    EXPECT_EQ(count, 0);
+    EXPECT_EQ(selected({.read = {fd}}), "1, read {3}");
+    EXPECT_EQ(::ioctl(fd, FIONREAD, &count), 0);
+    EXPECT_EQ(count, 5);
+    EXPECT_EQ(::ioctl(fd, FIONBIO, &on), 0);
+    EXPECT_EQ(received(fd), "hello");
+    EXPECT_EQ(received(fd), "-1 EAGAIN");
+    EXPECT_EQ(outcome(::ioctl(fd, 0x1234, &on)), "-1 ENOTTY");
+  });
+  std::string story;
+  for (const auto& call : scenario.calls("ioctl")) story += call.text + " = " + call.result + "\n";
+  EXPECT_EQ(story,
+            "ioctl(3, FIONREAD) = 0, 0\n"
+            "ioctl(3, FIONREAD) = 0, 5\n"
+            "ioctl(3, FIONBIO, 1) = 0\n"
+            "ioctl(3, 0x1234) = -1 ENOTTY\n");
+}
