@@ -36,6 +36,11 @@ Address Peer::address() const {
                      static_cast<std::uint16_t>(50'000 + number_));
 }
 
+std::optional<Time> Peer::received_at(std::size_t index) const {
+  const auto reading = read_at_.upper_bound(index);
+  return reading == read_at_.end() ? std::nullopt : std::optional(reading->second);
+}
+
 Peer& Peer::at(Time time) {
   next_at_ = time;
   return *this;
@@ -329,6 +334,7 @@ bool Peer::drain(std::size_t bytes_max) {
   if (received_.size() > received_max_bytes)
     simulation_.give_verdict(Verdict::flood, "the program sent " + name() + " more than 64 MiB");
   if (count > 0) {
+    read_at_[received_.size()] = simulation_.clock.now();
     const std::string text =
         count <= 48 ? quoted(received_.data() + before, count) : byte_count(count);
     simulation_.recorder.peer(name(), "receives", name() + " receives " + text,

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -112,7 +113,9 @@ class Peer {
   /// @{
   [[nodiscard]] const std::string& name() const { return connection_.name; }
   [[nodiscard]] const std::string& received() const { return received_; }  ///< all that it read
-  [[nodiscard]] bool is_connected() const { return was_connected_; }       ///< now or before
+  /// When it read the byte that has this index in received(); nothing: it has not come.
+  [[nodiscard]] std::optional<Time> received_at(std::size_t index) const;
+  [[nodiscard]] bool is_connected() const { return was_connected_; }  ///< now or before
   [[nodiscard]] bool saw_the_end() const {
     return end_at_.has_value();
   }  ///< the program finished sending, orderly
@@ -172,6 +175,7 @@ class Peer {
   std::uint16_t real_port_ = 0;
   int real_listener_port_ = 0;  ///< the one that connects() connected to
   std::string received_;
+  std::map<std::size_t, Time> read_at_;  ///< by how many bytes it had read then
   std::size_t expected_ = 0;  ///< bytes of received_ that receives() steps have asked for
   std::optional<Time> end_at_, reset_at_;
 };

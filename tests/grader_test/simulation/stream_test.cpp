@@ -19,6 +19,29 @@ TEST(Stream, KeepsNoBoundaries) {
   });
 }
 
+TEST(Stream, RemembersWhenEachByteWasRead) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  Peer& screen = scenario.peer("screen");
+  const int fd = alice.connected();
+  const int out = screen.pipe_from_program();
+  alice.at(1300ms).sends("go").at(2700ms).sends("on");
+  scenario.run([&] {
+    EXPECT_EQ(sent(fd, "one"), "3");
+    EXPECT_EQ(received(fd), "go");
+    EXPECT_EQ(sent(fd, "two"), "3");
+    EXPECT_EQ(received(fd), "on");
+    EXPECT_EQ(::write(out, "x", 1), 1);
+  });
+  scenario.finish();
+  EXPECT_EQ(alice.received_at(0), 0s);
+  EXPECT_EQ(alice.received_at(2), 0s);
+  EXPECT_EQ(alice.received_at(3), 1300ms);
+  EXPECT_EQ(alice.received_at(5), 1300ms);
+  EXPECT_EQ(alice.received_at(6), std::nullopt);
+  EXPECT_EQ(screen.received_at(0), 2700ms);
+}
+
 TEST(Stream, PeekTakesNothing) {
   Scenario scenario;
   Peer& alice = scenario.peer("alice");
