@@ -1,5 +1,5 @@
 // Pipes, files and other descriptors that a check lends. The facts are those of
-// tests/facts/readable_test.cpp and tests/facts/writable_test.cpp, and pipe(7).
+// tests/facts/pipe_test.cpp, readable_test.cpp and writable_test.cpp.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
