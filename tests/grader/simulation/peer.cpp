@@ -225,9 +225,13 @@ Peer& Peer::receives(const std::string& data, Time within, Where where) {
 }
 
 Peer& Peer::sees_the_end(Time within, Where where) {
-  return wait_for(
+  wait_for(
       [this] { return end_at_.has_value() || reset_at_.has_value() || connection_.peer_fd < 0; },
       [] { return std::string("to see the end of the stream"); }, within, where);
+  steps_.back().advice =
+      ", and it did not come. Nothing but shutdown(SHUT_WR) or close tells the other side that you "
+      "have said all.";
+  return *this;
 }
 
 // ---- the script
@@ -276,7 +280,8 @@ bool Peer::run_due() {
       if (step.deadline && *step.deadline <= now)
         simulation_.give_verdict(
             Verdict::expectation,
-            name() + " expected " + step.unmet() + " within " + to_text(*step.within), step.where);
+            name() + " waited " + to_text(*step.within) + " " + step.unmet() + step.advice,
+            step.where);
       break;
     }
     steps_.pop_front();

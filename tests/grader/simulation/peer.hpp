@@ -143,6 +143,7 @@ class Peer {
     std::optional<Time> not_before;
     Time delay{};
     std::function<std::string()> unmet;  ///< what it waits for, for a message; empty for deeds
+    const char* advice = "";             ///< what to do when it waited in vain
     std::optional<Time> within, deadline;
     Where where;
   };

@@ -24,7 +24,7 @@ MISBEHAVIOUR(BlockedForEver, InRecv) {
 }
 
 // Gives: failing, expectation
-// Says: alice expected to receive "hello", but got nothing within 3600 s
+// Says: alice waited 3600 s to receive "hello", but got nothing
 MISBEHAVIOUR(BlockedForEver, LongerThanThePeer) {
   world.alice.receives("hello", 1h);
   char byte = 0;
