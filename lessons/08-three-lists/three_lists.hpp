@@ -31,9 +31,9 @@ struct Ready {
 /// timers. A wait of a minute is one wait in the kernel, not many short ones.
 ///
 /// Throws std::system_error, and then there are no lists: EINVAL when a descriptor is negative or
-/// does not fit into an fd_set (FD_SETSIZE, 1024, or more); EBADF when one is not open, and what()
-/// contains its number (when both are wrong, either may be reported); EINTR when a signal handler
-/// ended the wait; whatever else the waiting call fails with.
+/// does not fit into an fd_set (FD_SETSIZE, 1024, or more); EBADF when one is not open, wherever
+/// its number lies, and what() contains that number; EINTR when a signal handler ended the wait;
+/// whatever else the waiting call fails with. Of several faults any one is reported.
 [[nodiscard]] Ready select_on(std::span<const int> readers, std::span<const int> writers,
                               std::span<const int> exceptional, std::optional<Duration> timeout);
 
