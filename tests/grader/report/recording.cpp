@@ -57,7 +57,11 @@ void Recording::reset() {
   in_program = false;
   verdict = Verdict::none;
   verdict_line = 0;
-  for (char* text : {not_started, verdict_text, verdict_file, hint, crash_note, rule, why, read})
+  virtual_ns = 0;
+  program_ns = 0;
+  instant_count = 0;
+  for (char* text :
+       {not_started, verdict_text, verdict_file, hint, crash_note, rule, why, read, only_simulated})
     *text = '\0';
 }
 
@@ -70,6 +74,12 @@ Entry& Recording::open(Side side, std::int64_t now_ns) {
   entry.side = side;
   ++count;
   return entry;
+}
+
+void Recording::note_instant(std::int64_t passed_ns, std::int64_t now_ns) {
+  virtual_ns += passed_ns;
+  if (in_program) program_ns += passed_ns;
+  if (instant_count < instants_max) instants_ns[instant_count++] = now_ns;
 }
 
 void Recording::add_failure(const char* file, int line, const std::string& message) {

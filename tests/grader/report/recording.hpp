@@ -67,6 +67,7 @@ struct Failure {
 struct Recording {
   static constexpr unsigned entries_max = 4096;  ///< older entries are overwritten
   static constexpr unsigned failures_max = 8;
+  static constexpr unsigned instants_max = 4096;
 
   std::atomic<std::uint64_t> count;  ///< entries so far, overwritten ones included
   std::atomic<std::uint32_t> failure_count;
@@ -79,7 +80,12 @@ struct Recording {
   int verdict_line;
   char hint[600];  ///< a diagnosis from the arguments of the last calls
   char crash_note[240];
-  char rule[400], why[600], read[160];  ///< Explanation of the check
+  char rule[400], why[600], read[160];   ///< Explanation of the check
+  std::atomic<std::int64_t> virtual_ns;  ///< virtual time that has passed, in all scenarios
+  std::atomic<std::int64_t> program_ns;  ///< as much of it as passed in the program's turns
+  char only_simulated[64];  ///< what ended a check in real time, for no real system has it
+  std::uint32_t instant_count;
+  std::int64_t instants_ns[instants_max];  ///< when the virtual clock stood; later ones are dropped
   Failure failures[failures_max];
   Entry entries[entries_max];
 
@@ -102,6 +108,9 @@ struct Recording {
     const std::uint64_t n = count;
     return n > entries_max ? n - entries_max : 0;
   }
+
+  /// The virtual clock has moved on by `passed_ns` and shows `now_ns`.
+  void note_instant(std::int64_t passed_ns, std::int64_t now_ns);
 
   /// Records a failed expectation; the ninth and later ones are dropped.
   void add_failure(const char* file, int line, const std::string& message);

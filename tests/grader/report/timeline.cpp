@@ -124,12 +124,6 @@ std::string timeline_text(const Recording& recording, unsigned lines_max) {
   return text;
 }
 
-std::int64_t last_virtual_time(const Recording& recording) {
-  if (recording.count == 0) return 0;
-  const Entry& last = recording.at(recording.count - 1);
-  return std::max(last.start_ns, last.end_ns);
-}
-
 std::string json_string(const std::string& text) {
   std::string result = "\"";
   for (const char c : text) {

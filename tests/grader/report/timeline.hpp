@@ -18,9 +18,6 @@ std::string timeline_text(const Recording& recording, unsigned lines_max = 32);
 /// function, fd, who, call, result, value and error.
 std::string recording_as_json(const Recording& recording);
 
-/// The virtual time of the last entry, in nanoseconds.
-std::int64_t last_virtual_time(const Recording& recording);
-
 /// `text` as a JSON string, with its quotes.
 std::string json_string(const std::string& text);
 

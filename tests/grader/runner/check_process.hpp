@@ -17,8 +17,9 @@ void set_current_recording(Recording* recording);
 /// What a check may use. Small enough that a runaway is noticed within seconds, large enough for
 /// everything honest.
 struct Limits {
-  double cpu_seconds = 2;    ///< processor time, so a loaded machine fails nobody
-  double real_seconds = 60;  ///< the last resort
+  double cpu_seconds = 2;      ///< processor time, so a loaded machine fails nobody
+  double real_seconds = 60;    ///< the last resort
+  double blocked_seconds = 1;  ///< asleep that long it waits outside the simulation
   std::size_t output_bytes = 1 << 20;
   std::size_t memory_bytes = 768ull << 20;
   unsigned descriptors = 1024;

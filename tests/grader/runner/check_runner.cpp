@@ -29,7 +29,6 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr int look_again_ms = 100;
-constexpr double blocked_after_ms = 1000;
 constexpr std::size_t exception_text_max = 400;
 
 double ms_since(SteadyClock::time_point start) {
@@ -145,7 +144,7 @@ class Watch {
     if (now.state != 'S' || now != last_) {
       last_ = now;
       quiet_since_ = SteadyClock::now();
-    } else if (ms_since(quiet_since_) > blocked_after_ms) {
+    } else if (ms_since(quiet_since_) > limits_.blocked_seconds * 1000) {
       kill_for(Verdict::really_blocked);
     }
   }
@@ -333,7 +332,7 @@ CheckResult CheckRunner::run(const testing::TestInfo& check) {
   result.why = get(recording_->why);
   result.read = get(recording_->read);
   result.hint = get(recording_->hint);
-  result.virtual_ns = last_virtual_time(*recording_);
+  result.virtual_ns = recording_->virtual_ns;
   result.recording_json = recording_as_json(*recording_);
   if (result.state != State::passed && result.state != State::not_started)
     result.timeline = timeline_text(*recording_);

@@ -31,7 +31,7 @@ struct CheckResult {
   std::string output;           ///< what the program printed
   std::string timeline;         ///< both sides, as text
   std::string recording_json;   ///< the same as data
-  std::int64_t virtual_ns = 0;  ///< virtual time that had passed at its end
+  std::int64_t virtual_ns = 0;  ///< virtual time that had passed, in all scenarios
   double real_ms = 0;           ///< for statistics only: no grade depends on it
 };
 

@@ -12,6 +12,7 @@
 #include "given/not_started.hpp"
 #include "libc/caller_filter.hpp"
 #include "libc/real_libc.hpp"
+#include "real_time/real_time.hpp"
 #include "report/wording.hpp"
 #include "runner/check_runner.hpp"
 #include "runner/lesson_console.hpp"
@@ -99,6 +100,7 @@ std::vector<const testing::TestInfo*> selected_checks(const std::string& filter,
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string(argv[1]) == "--real-time") return grader::real_time_main(argc, argv);
   if (argc == 2 && std::string(argv[1]) == "--help") return usage(argv[0]);
   testing::InitGoogleTest(&argc, argv);
   if (GTEST_FLAG_GET(list_tests)) return RUN_ALL_TESTS();

@@ -210,11 +210,13 @@ std::string plain_mistake(const Waits& waits, const Watched& asked) {
 }  // namespace
 
 std::string diagnose_descriptors(const Waits& waits, const Asked& asked_lists) {
+  if (is_real_time()) return {};
   const Watched asked = what_was_asked(asked_lists);
   return first_of({plain_mistake(waits, asked), watched_unasked(waits, asked, false)});
 }
 
 std::string diagnose(const Waits& waits, const Asked& asked_lists) {
+  if (is_real_time()) return {};
   const Watched asked = what_was_asked(asked_lists);
   return first_of({plain_mistake(waits, asked), diagnose_time(waits, asked_lists.time),
                    watched_unasked(waits, asked, false)});

@@ -250,6 +250,7 @@ std::string many_microseconds(const Waits& waits) {
 }  // namespace
 
 std::string diagnose_time(const Waits& waits, const AskedTime& asked) {
+  if (is_real_time()) return {};
   for (const WaitingCall& wait : waits)
     if (const std::string text = refused(wait); !text.empty()) return text;
   if (std::any_of(waits.begin(), waits.end(), has_met_a_bad_descriptor)) return {};

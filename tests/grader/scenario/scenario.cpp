@@ -57,6 +57,7 @@ Scenario::~Scenario() {
 }
 
 void Scenario::demand_nothing_left_open() {
+  if (is_real_time()) return;  // nobody keeps the books
   const auto open = simulation_.descriptors.owned_by_program();
   if (!open_descriptors_are_allowed_ && !open.empty())
     simulation_.give_verdict(
@@ -69,8 +70,14 @@ void Scenario::demand_nothing_left_open() {
 }
 
 Peer& Scenario::peer(const std::string& name) { return simulation_.add_peer(name); }
-Faults& Scenario::faults() { return simulation_.faults; }
-Resolver& Scenario::names() { return simulation_.resolver; }
+Faults& Scenario::faults() {
+  only_simulated("faults()");
+  return simulation_.faults;
+}
+Resolver& Scenario::names() {
+  only_simulated("names()");
+  return simulation_.resolver;
+}
 
 void Scenario::signal_at(Time time, int signal, Handler handler) {
   install(signal, handler);
@@ -78,6 +85,7 @@ void Scenario::signal_at(Time time, int signal, Handler handler) {
 }
 
 void Scenario::wall_clock_jumps_at(Time time, Time by) {
+  only_simulated("wall_clock_jumps_at()");
   simulation_.events.plan(time, [this, by] {
     simulation_.clock.step_wall_clock(by);
     simulation_.recorder.fault("the wall clock jumps by " + to_text(by));
@@ -85,10 +93,14 @@ void Scenario::wall_clock_jumps_at(Time time, Time by) {
 }
 
 void Scenario::spurious_readiness(int fd) {
+  only_simulated("spurious_readiness()");
   if (OpenFile* file = simulation_.descriptors.file(fd)) file->spurious_readiness = true;
 }
 
-void Scenario::select_leaves_timeout() { simulation_.select_leaves_timeout = true; }
+void Scenario::select_leaves_timeout() {
+  only_simulated("select_leaves_timeout()");
+  simulation_.select_leaves_timeout = true;
+}
 
 void Scenario::asks(const Asked& asked) {
   simulation_.diagnosis = [this, asked] { return diagnose(waits_of_last_run(), asked); };
@@ -104,6 +116,7 @@ Time Scenario::took() const { return took_; }
 int Scenario::handler_runs() const { return handler_run_count; }
 
 std::vector<Call> Scenario::calls(const std::string& function) const {
+  only_simulated("calls()");
   const Recording& recording = simulation_.recorder.recording();
   std::vector<Call> result;
   for (std::uint64_t i = recording.first(); i < recording.count; ++i) {
@@ -122,19 +135,20 @@ Waits Scenario::waits() const {
 }
 
 Waits Scenario::waits_of_last_run() const {
-  Waits all = waits();
-  const std::uint64_t forgotten = simulation_.waits.count() - all.size();
+  const auto& calls = simulation_.waits.calls();
+  const std::uint64_t forgotten = simulation_.waits.count() - calls.size();
   const auto before =
       static_cast<std::ptrdiff_t>(waits_before_run_ - std::min(waits_before_run_, forgotten));
-  all.erase(all.begin(), all.begin() + before);
-  return all;
+  return {calls.begin() + before, calls.end()};
 }
 
 std::vector<int> Scenario::open_descriptors() const {
+  only_simulated("open_descriptors()");
   return simulation_.descriptors.owned_by_program();
 }
 
 std::size_t Scenario::open_count(const std::string& opened_by) const {
+  only_simulated("open_count()");
   std::size_t count = 0;
   for (const auto& [fd, descriptor] : simulation_.descriptors.all())
     if (!descriptor.lent && descriptor.opened_by == opened_by) ++count;
@@ -146,17 +160,22 @@ void Scenario::allow_open_descriptors() { open_descriptors_are_allowed_ = true; 
 void Scenario::allow_open_lists() { open_lists_are_allowed_ = true; }
 
 void Scenario::allow_bad_closes() { simulation_.bad_closes_are_allowed = true; }
-Allocations Scenario::allocated() const { return allocated_; }
+Allocations Scenario::allocated() const {
+  only_simulated("allocated()");
+  return allocated_;
+}
 
 Scenario::Turn::Turn(Scenario& scenario) : scenario_(scenario), began_(scenario.now()) {
   current_recording().in_program = true;
   scenario.waits_before_run_ = scenario.simulation_.waits.count();
   reset_allocations();
   leave_garbage_on_the_stack();
+  if (scenario.simulation_.driver) scenario.simulation_.driver->start();
 }
 
 Scenario::Turn::~Turn() {
   inside_program = 0;
+  if (scenario_.simulation_.driver) scenario_.simulation_.driver->stop();
   current_recording().in_program = false;
   scenario_.allocated_ = allocations();
   scenario_.took_ = scenario_.now() - began_;

@@ -7,13 +7,36 @@
 #include <string>
 #include <vector>
 
+#include "real_time/real_time.hpp"
 #include "simulation/waiting_call.hpp"
 
 namespace grader {
 
 /// select, pselect, poll and ppoll look the same here, so that a check need not care which one the
 /// program uses. Oldest first; at most WaitLog::calls_max.
-using Waits = std::vector<WaitingCall>;
+///
+/// In real time nobody records them, and a check that looks at them ends there.
+class Waits : private std::vector<WaitingCall> {
+  using Calls = std::vector<WaitingCall>;
+
+ public:
+  using Calls::Calls;
+  using Calls::const_iterator;
+  using Calls::value_type;
+  [[nodiscard]] auto begin() const { return calls().begin(); }
+  [[nodiscard]] auto end() const { return calls().end(); }
+  [[nodiscard]] std::size_t size() const { return calls().size(); }
+  [[nodiscard]] bool empty() const { return calls().empty(); }
+  [[nodiscard]] const WaitingCall& front() const { return calls().front(); }
+  [[nodiscard]] const WaitingCall& back() const { return calls().back(); }
+  [[nodiscard]] const WaitingCall& operator[](std::size_t i) const { return calls()[i]; }
+
+ private:
+  [[nodiscard]] const Calls& calls() const {
+    only_simulated("waits()");
+    return *this;
+  }
+};
 
 /// Until when the program was asked to wait.
 struct AskedTime {
@@ -28,7 +51,7 @@ struct Asked {
   AskedTime time = {};
 };
 
-/// @name What went wrong with the waiting
+/// @name What went wrong with the waiting (in real time nothing is known of it)
 /// One or two sentences to the learner that tell the mistake in these calls which explains most, or
 /// an empty string: then the arguments and results of the calls show none. True of the calls as
 /// they were; the program is not accused of what a right one may do (look before it waits, wait

@@ -32,6 +32,11 @@ Peer::~Peer() {
 }
 
 Address Peer::address() const {
+  only_simulated("Peer::address()");
+  return own_address();
+}
+
+Address Peer::own_address() const {
   return Address::of(format("192.0.2.%d", 10 + number_),
                      static_cast<std::uint16_t>(50'000 + number_));
 }
@@ -52,11 +57,13 @@ Peer& Peer::after(Time delay) {
 }
 
 Peer& Peer::window(std::uint64_t bytes) {
+  only_simulated("Peer::window()");
   connection_.window_bytes = bytes;
   return *this;
 }
 
 Peer& Peer::opens_window(std::uint64_t bytes) {
+  only_simulated("Peer::opens_window()");
   return add([this, bytes] {
     connection_.window_bytes = bytes;
     simulation_.recorder.peer(name(), "opens its window",
@@ -131,7 +138,7 @@ Peer& Peer::sends_urgent(char byte) {
     ++connection_.peer_sent;
     connection_.peer_sent_urgent = true;
     settle();
-    if (!settle_urgent(connection_))
+    if (!simulation_.driver && !settle_urgent(connection_))
       simulation_.give_verdict(Verdict::infrastructure,
                                "the loopback did not deliver an urgent byte");
     simulation_.recorder.peer(name(), "sends urgent", name() + " sends urgent " + quoted(&byte, 1),
@@ -296,6 +303,12 @@ std::optional<Time> Peer::next() const {
   const Step& step = steps_.front();
   const Time when = due(step);
   return when > simulation_.clock.now() ? when : step.deadline;
+}
+
+int Peer::reads_from() const {
+  const bool has_no_more = end_at_ || reset_at_ || !is_reading_;
+  const bool only_writes = connection_.medium == Connection::Medium::pipe_to_program;
+  return has_no_more || only_writes ? -1 : connection_.peer_fd;
 }
 
 std::string Peer::unfinished() const {

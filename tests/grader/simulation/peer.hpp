@@ -130,6 +130,7 @@ class Peer {
   // For the simulation:
   Connection& connection() { return connection_; }
   bool run_due();                                  ///< does what is due; true: it did something
+  [[nodiscard]] int reads_from() const;            ///< where it awaits bytes; -1: nowhere
   [[nodiscard]] std::optional<Time> next() const;  ///< when it will do something by itself
   [[nodiscard]] std::string unfinished()
       const;               ///< "alice still waits to receive ..."; empty when done
@@ -152,6 +153,7 @@ class Peer {
                  Where where);
   Step& put(Step step);
   [[nodiscard]] Time due(const Step& step) const;
+  [[nodiscard]] Address own_address() const;
   bool try_connect(std::uint16_t port, Where where);
   int make_pipe(Connection::Medium medium);
   bool send_now(const std::string& data);

@@ -78,7 +78,7 @@ int Peer::connected() {
   file->description = "the connection to " + name();
   file->family = AF_INET;
   file->connection = &connection_;
-  file->other_end = this->address();
+  file->other_end = own_address();
   file->bound = Address::of("192.0.2.1", simulation_.network.shown_port(local_port(program_fd)));
   simulation_.adopt(program_fd, std::move(file), true, "the check");
   return program_fd;
@@ -101,7 +101,8 @@ int Peer::make_pipe(Connection::Medium medium) {
   const bool program_reads = medium == Connection::Medium::pipe_to_program;
   const int peer_fd = Simulation::out_of_the_way(ends[program_reads ? 1 : 0]);
   const int program_fd = lowest_number(ends[program_reads ? 0 : 1]);
-  (void)real().fcntl(peer_fd, F_SETPIPE_SZ, real_pipe_bytes);  // may fail: pipe-user-pages-soft
+  if (!simulation_.driver)
+    (void)real().fcntl(peer_fd, F_SETPIPE_SZ, real_pipe_bytes);  // may fail: pipe-user-pages-soft
   real().fcntl(peer_fd, F_SETFL, O_NONBLOCK | (program_reads ? O_WRONLY : O_RDONLY));
   take(peer_fd);
   connection_.medium = medium;
@@ -115,35 +116,37 @@ int Peer::make_pipe(Connection::Medium medium) {
 }
 
 bool Peer::try_connect(std::uint16_t port, Where where) {
-  const int listener = simulation_.descriptors.listener_at(port);
+  const int listener = simulation_.listener_at(port);
+  if (listener < 0 && simulation_.driver) return false;  // not yet
   if (listener < 0)
     simulation_.give_verdict(Verdict::expectation,
                              name() + " could not connect: the program listens " +
                                  (port == 0 ? "nowhere" : format("at no port %u", port)),
                              where);
   const unsigned pending = accept_queue_length(listener);
-  if (pending > simulation_.descriptors.file(listener)->backlog) {
+  if (pending > simulation_.backlog_of(listener)) {
     if (!std::exchange(told_to_wait_, true))
       simulation_.recorder.peer(name(), "connects", name() + " connects, but the backlog is full");
     return false;
   }
-  const int fd = Simulation::out_of_the_way(
-      checked(simulation_, "socket", real().socket(AF_INET, SOCK_STREAM, 0)));
-  sockaddr_in own = Network::real_address(Network::Use::peers, 0);
-  checked(simulation_, "bind", real().bind(fd, reinterpret_cast<sockaddr*>(&own), sizeof own));
-  sockaddr_in to{};
+  sockaddr_storage to{};
   socklen_t length = sizeof to;
   real().getsockname(listener, reinterpret_cast<sockaddr*>(&to), &length);
-  if (real().connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) {
+  const int fd = Simulation::out_of_the_way(
+      checked(simulation_, "socket", real().socket(to.ss_family, SOCK_STREAM, 0)));
+  sockaddr_in own = Network::real_address(Network::Use::peers, 0);
+  if (to.ss_family == AF_INET)  // IPv6, which only real time has, knows one loopback address
+    checked(simulation_, "bind", real().bind(fd, reinterpret_cast<sockaddr*>(&own), sizeof own));
+  if (real().connect(fd, reinterpret_cast<sockaddr*>(&to), length) != 0) {
     simulation_.recorder.peer(name(), "connects", name() + " is refused");
     simulation_.give_verdict(
         Verdict::expectation,
         name() + " was refused: the listening socket no longer listens. Was it shut down?", where);
   }
   real_port_ = local_port(fd);
-  real_listener_port_ = ntohs(to.sin_port);
+  real_listener_port_ = local_port(listener);
   take(fd);
-  if (!settle_accept_queue(listener, pending + 1))
+  if (!simulation_.driver && !settle_accept_queue(listener, pending + 1))
     simulation_.give_verdict(Verdict::infrastructure, "the loopback did not deliver a connection");
   simulation_.recorder.peer(name(), "connects", name() + " connects");
   return true;
@@ -154,6 +157,7 @@ Peer& Peer::connects(std::uint16_t port, Where where) {
 }
 
 Peer& Peer::listens_at(const std::string& host, std::uint16_t port, Time answers_after) {
+  only_simulated("Peer::listens_at()");
   const int listener = listen_at(simulation_, Network::Use::scripted_hosts);
   simulation_.hosts[Address::of(host, port)] = {HostAnswer::Kind::accepts, answers_after, 0, this,
                                                 listener};
@@ -161,6 +165,7 @@ Peer& Peer::listens_at(const std::string& host, std::uint16_t port, Time answers
 }
 
 Peer& Peer::refuses_at(const std::string& host, std::uint16_t port, Time after) {
+  only_simulated("Peer::refuses_at()");
   simulation_.hosts[Address::of(host, port)] = {HostAnswer::Kind::refuses, after, ECONNREFUSED,
                                                 this, -1};
   return *this;
@@ -171,6 +176,7 @@ Peer& Peer::never_answers_at(const std::string& host, std::uint16_t port) {
 }
 
 Peer& Peer::fails_at(const std::string& host, std::uint16_t port, int error, Time after) {
+  only_simulated("Peer::fails_at()");
   simulation_.hosts[Address::of(host, port)] = {HostAnswer::Kind::fails, after, error, this, -1};
   return *this;
 }

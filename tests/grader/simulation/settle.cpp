@@ -111,6 +111,11 @@ unsigned accept_queue_length(int listener) {
   return info && info->tcpi_state == TCP_LISTEN ? info->tcpi_unacked : 0;
 }
 
+unsigned accept_queue_max(int listener) {
+  const auto info = tcp_information(listener);
+  return info && info->tcpi_state == TCP_LISTEN ? info->tcpi_sacked : 0;
+}
+
 bool settle_accept_queue(int listener, unsigned pending) {
   return wait_until([&] { return accept_queue_length(listener) >= pending; });
 }

@@ -29,6 +29,9 @@ bool settle_accept_queue(int listener, unsigned pending);
 /// How many connections wait to be accepted on `listener`.
 unsigned accept_queue_length(int listener);
 
+/// How many of them `listener` lets wait, as the kernel keeps it.
+unsigned accept_queue_max(int listener);
+
 /// Whether the TCP socket is in the state CLOSE, that is reset, refused or never connected.
 bool is_tcp_closed(int fd);
 

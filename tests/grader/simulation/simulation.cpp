@@ -51,12 +51,18 @@ class AlsoBlocked {
 
 Simulation* Simulation::current() { return the_simulation; }
 
-Simulation::Simulation(Recording& recording) : recorder(recording, clock) { the_simulation = this; }
+Simulation::Simulation(Recording& recording) : recorder(recording, clock) {
+  if (is_real_time())
+    driver = std::make_unique<Driver>(*this);
+  else
+    the_simulation = this;
+}
 
 Simulation::~Simulation() {
   for (const auto& [address, host] : hosts)
     if (host.real_listener >= 0) real().close(host.real_listener);
-  for (const auto& [fd, descriptor] : descriptors.all()) real().close(fd);
+  for (const auto& [fd, descriptor] : descriptors.all())
+    if (!driver || descriptor.lent) real().close(fd);
   give_back_numbers();
   the_simulation = nullptr;
 }
@@ -132,6 +138,12 @@ void Simulation::note_option(int fd, int level, int option, const void* value,
 // ---- time
 // ------------------------------------------------------------------------------------------------------
 
+void Simulation::advance_to(Time time) {
+  const Time before = clock.now();
+  clock.advance_to(time);
+  recorder.recording().note_instant((clock.now() - before).count(), clock.now().count());
+}
+
 void Simulation::run_due() {
   const Outside outside;
   for (bool again = true; again;) {
@@ -168,18 +180,27 @@ Simulation::Woken Simulation::wait(const Wait& wait) {
       give_verdict(Verdict::blocked_for_ever, "blocked for ever in " + wait.call + " at " +
                                                   to_text(clock.now()) +
                                                   ": nothing is left that could end this call");
-    clock.advance_to(!next || (deadline && *deadline < *next) ? *deadline : *next);
+    advance_to(!next || (deadline && *deadline < *next) ? *deadline : *next);
     progress.useful();
   }
 }
 
+int Simulation::listener_at(std::uint16_t port) const {
+  return driver ? Driver::listener_at(port) : descriptors.listener_at(port);
+}
+
+unsigned Simulation::backlog_of(int listener) const {
+  return driver ? accept_queue_max(listener) : descriptors.file(listener)->backlog;
+}
+
 void Simulation::finish_script() {
   const Outside outside;
-  for (;;) {
+  if (driver && !driver->finish()) return;
+  while (!driver) {
     run_due();
     const auto next = next_event();
     if (!next) break;
-    clock.advance_to(*next);
+    advance_to(*next);
   }
   if (const std::string waiting = waiting_peers(); !waiting.empty())
     give_verdict(Verdict::expectation, "the program returned, but" + waiting);
@@ -195,6 +216,7 @@ Simulation::Interruption Simulation::caused_by(int signal) {
 
 void Simulation::deliver_signal(int signal) {
   recorder.fault(signal_name(signal) + " arrives");
+  if (driver) return driver->deliver(signal);
   sigset_t blocked;
   real().pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
   const bool stays_pending = sigismember(&blocked, signal) == 1;
@@ -235,6 +257,7 @@ Time Simulation::set_alarm(Time time) {
 }
 
 void Simulation::settle(const Connection& connection) {
+  if (driver) return;  // what the program did with its end is not known
   if (!grader::settle(connection))
     give_verdict(Verdict::infrastructure,
                  "the loopback did not deliver within 10 s: " + connection.name);

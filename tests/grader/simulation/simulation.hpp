@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "real_time/real_time.hpp"
 #include "simulation/descriptor_table.hpp"
 #include "simulation/event_queue.hpp"
 #include "simulation/faults.hpp"
@@ -44,8 +45,9 @@ class Simulation {
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;
 
-  /// The simulation of this process; nullptr when there is none. The interposer's one hook, and the
-  /// only process-wide state of the grader besides it: whose calls it takes (caller_filter.hpp).
+  /// The simulation of this process; nullptr when there is none, as in real time. The interposer's
+  /// one hook, and the only process-wide state of the grader besides it: whose calls it takes
+  /// (caller_filter.hpp).
   static Simulation* current();
 
   VirtualClock clock;
@@ -58,6 +60,8 @@ class Simulation {
   ProgressMonitor progress;
   WaitLog waits;                        ///< the program's select, pselect, poll and ppoll
   std::map<Address, HostAnswer> hosts;  ///< who answers the program's connect
+
+  std::unique_ptr<Driver> driver;  ///< in real time only
 
   /// @name Options of a scenario
   /// @{
@@ -89,6 +93,15 @@ class Simulation {
 
   /// Lets the other side do all that is due now.
   void run_due();
+
+  /// When the other side will do something by itself.
+  [[nodiscard]] std::optional<Time> next_event() const;
+
+  /// A listening socket of the program's at `port`, as the program sees it (0: any). -1: none.
+  [[nodiscard]] int listener_at(std::uint16_t port) const;
+
+  /// How many connections its accept queue takes.
+  [[nodiscard]] unsigned backlog_of(int listener) const;
 
   /// Lets the other side finish its script, and fails the check when it cannot.
   void finish_script();
@@ -137,12 +150,12 @@ class Simulation {
 
  private:
   enum class Interruption { none, restartable, final };
+  void advance_to(Time time);
   static Interruption caused_by(int signal);
   void let_signals_in(const sigset_t& mask);
   void settle_refused_clients(int listener_port);
   void allow_number(int number);
   void give_back_numbers();
-  [[nodiscard]] std::optional<Time> next_event() const;
   [[nodiscard]] std::string waiting_peers() const;
   [[nodiscard]] std::string why_readable(int fd) const;
   [[nodiscard]] std::string what_wakes() const;

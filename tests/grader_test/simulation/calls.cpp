@@ -153,6 +153,7 @@ int listening_socket(int backlog) {
 int new_socket(int type) { return ::socket(AF_INET, SOCK_STREAM | type, 0); }
 
 Time steady_time() {
+  if (const auto* driver = grader::Driver::current(); driver != nullptr) return driver->now();
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   return std::chrono::seconds(now.tv_sec - 5000) + Time(now.tv_nsec);

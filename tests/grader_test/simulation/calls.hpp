@@ -65,7 +65,7 @@ int listening_socket(int backlog = 5);
 /// A stream socket; `type` may hold SOCK_NONBLOCK too.
 int new_socket(int type = 0);
 
-/// Virtual time since the scenario began, as the program reads it.
+/// Virtual time since the scenario began; in the simulation as the program reads it.
 Time steady_time();
 
 }  // namespace grader_test

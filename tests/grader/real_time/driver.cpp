@@ -1,0 +1,103 @@
+// The other side's script, in real time.
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "libc/real_libc.hpp"
+#include "real_time/real_time.hpp"
+#include "simulation/settle.hpp"
+#include "simulation/simulation.hpp"
+
+namespace grader {
+namespace {
+
+Driver* the_driver = nullptr;
+
+constexpr Time look_again = 5ms;      // for what no descriptor of the peers tells
+constexpr int program_fd_end = 4096;  // Limits::descriptors_hard
+
+}  // namespace
+
+Driver::Driver(Simulation& simulation)
+    : simulation_(simulation),
+      program_(pthread_self()),
+      wake_up_(Simulation::out_of_the_way(real().eventfd(0, EFD_CLOEXEC))) {
+  simulation_.clock.follow(clock_);
+  the_driver = this;
+}
+
+Driver::~Driver() {
+  the_driver = nullptr;
+  real().close(wake_up_);
+}
+
+Driver* Driver::current() { return the_driver; }
+
+void Driver::start() {
+  program_ = pthread_self();
+  clock_.go_on();
+  simulation_.run_due();
+  is_over_ = false;
+  thread_ = std::thread([this] { drive(); });
+}
+
+void Driver::stop() {
+  const std::uint64_t one = 1;
+  is_over_ = true;
+  (void)!real().write(wake_up_, &one, sizeof one);
+  thread_.join();
+  std::uint64_t drained = 0;
+  (void)!real().read(wake_up_, &drained, sizeof drained);
+  clock_.stand_still();
+}
+
+// The signals are for the program.
+void Driver::drive() {
+  sigset_t all;
+  sigfillset(&all);
+  real().pthread_sigmask(SIG_SETMASK, &all, nullptr);
+  while (!is_over_) {
+    wait();
+    if (!is_over_) simulation_.run_due();
+  }
+}
+
+bool Driver::finish() {
+  clock_.go_on();
+  simulation_.run_due();
+  while (simulation_.next_event().value_or(Time::max()) < patience) {
+    wait();
+    simulation_.run_due();
+  }
+  clock_.stand_still();
+  return !simulation_.next_event();
+}
+
+void Driver::wait() {
+  std::vector<pollfd> entries = {{wake_up_, POLLIN, 0}};
+  for (const auto& peer : simulation_.peers())
+    if (const int fd = peer->reads_from(); fd >= 0) entries.push_back({fd, POLLIN, 0});
+  const Time left = simulation_.next_event().value_or(Time::max()) - clock_.elapsed();
+  const timespec timeout{0, std::clamp<Time>(left, 100us, look_again).count()};
+  real().ppoll(entries.data(), entries.size(), &timeout, nullptr);
+}
+
+void Driver::deliver(int signal) { pthread_kill(program_, signal); }
+
+int Driver::listener_at(std::uint16_t port) {
+  for (int fd = 3; fd < program_fd_end; ++fd) {
+    int listens = 0;
+    socklen_t length = sizeof listens;
+    if (real().getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens != 0 &&
+        (port == 0 || local_port(fd) == port))
+      return fd;
+  }
+  return -1;
+}
+
+}  // namespace grader
