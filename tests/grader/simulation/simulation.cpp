@@ -166,8 +166,12 @@ Simulation::Woken Simulation::wait(const Wait& wait) {
   const auto deadline = wait.deadline < far_future ? wait.deadline : std::nullopt;
   for (;;) {
     interruption_ = Interruption::none;
+    is_asleep_ = true;
     run_due();
-    if (wait.ready()) return Woken::ready;
+    is_asleep_ = false;
+    const bool is_ready = wait.ready();  // as the kernel: what a handler changes comes too late
+    for (const int signal : std::exchange(arrived_, {})) raise_now(signal);
+    if (is_ready) return Woken::ready;
     if (wait.mask != nullptr) let_signals_in(*wait.mask);
     if (interruption_ == Interruption::final ||
         (interruption_ == Interruption::restartable && !wait.restarts)) {
@@ -217,6 +221,11 @@ Simulation::Interruption Simulation::caused_by(int signal) {
 void Simulation::deliver_signal(int signal) {
   recorder.fault(signal_name(signal) + " arrives");
   if (driver) return driver->deliver(signal);
+  if (is_asleep_) return arrived_.push_back(signal);
+  raise_now(signal);
+}
+
+void Simulation::raise_now(int signal) {
   sigset_t blocked;
   real().pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
   const bool stays_pending = sigismember(&blocked, signal) == 1;

@@ -152,6 +152,7 @@ class Simulation {
   enum class Interruption { none, restartable, final };
   void advance_to(Time time);
   static Interruption caused_by(int signal);
+  void raise_now(int signal);
   void let_signals_in(const sigset_t& mask);
   void settle_refused_clients(int listener_port);
   void allow_number(int number);
@@ -163,6 +164,8 @@ class Simulation {
 
   std::vector<std::unique_ptr<Peer>> peers_;
   Interruption interruption_ = Interruption::none;
+  bool is_asleep_ = false;    ///< a call waits: its handlers run when it has looked what is ready
+  std::vector<int> arrived_;  ///< signals whose handlers have yet to run
   std::map<int, int> standard_;     ///< 0, 1, 2 as they were -> where they are kept
   std::vector<int> number_takers_;  ///< see take_numbers_below()
   std::optional<Time> alarm_at_;

@@ -121,6 +121,7 @@ TEST(Signals, LetTheHandlerMakeCalls) {
   scenario.run([&] {
     EXPECT_EQ(::pipe(pipe_to_itself), 0);
     ::signal(SIGUSR1, write_to_itself);
+    EXPECT_EQ(selected({.read = {pipe_to_itself[0]}}), "-1 EINTR");
     EXPECT_EQ(selected({.read = {pipe_to_itself[0]}}), "1, read {3}");
     char byte = 0;
     EXPECT_EQ(::read(pipe_to_itself[0], &byte, 1), 1);
