@@ -133,6 +133,16 @@ Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int f
     if (!takes) simulation_.useless(function, fd, call);
     return answer;
   };
+  if (is_socket && !takes && (flags & MSG_WAITALL) != 0 && !is_nonblocking(fd, flags)) {
+    const auto is_all_there = [&] {
+      return static_cast<std::size_t>(bytes_to_read(fd)) >= limit || poll_now(fd, POLLRDHUP) != 0;
+    };
+    const bool restarts = !timeout.has_value() && bytes_to_read(fd) == 0;
+    const auto woken =
+        simulation_.wait({is_all_there, deadline, simulation_.recorder.text_of(call), restarts});
+    if (woken == Simulation::Woken::interrupted && bytes_to_read(fd) == 0)
+      return failed(function, fd, call, EINTR);
+  }
   for (;;) {
     // An error stays pending for the next call when this one has got something (MSG_WAITALL).
     if (got > 0 && (poll_now(fd, 0) & POLLERR) != 0 && bytes_to_read(fd) == 0) return gave();

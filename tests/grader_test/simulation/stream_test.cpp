@@ -46,12 +46,14 @@ TEST(Stream, PeekTakesNothing) {
   Scenario scenario;
   Peer& alice = scenario.peer("alice");
   const int fd = alice.connected();
-  alice.at(1s).sends("hello");
+  alice.at(1s).sends("hello").at(2s).finishes_sending();
   scenario.run([&] {
     EXPECT_EQ(received(fd, 3, MSG_PEEK), "hel");
-    EXPECT_EQ(received(fd, 100, MSG_PEEK | MSG_WAITALL), "hello");
-    EXPECT_EQ(received(fd), "hello");
+    EXPECT_EQ(received(fd, 5, MSG_PEEK | MSG_WAITALL), "hello");
     EXPECT_EQ(steady_time(), 1s);
+    EXPECT_EQ(received(fd, 100, MSG_PEEK | MSG_WAITALL), "hello");
+    EXPECT_EQ(steady_time(), 2s);
+    EXPECT_EQ(received(fd), "hello");
   });
 }
 
