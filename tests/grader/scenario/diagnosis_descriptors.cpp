@@ -117,10 +117,9 @@ std::string nfds_sentence(const WaitingCall& wait, int fd, Members list, const W
     if (kind.empty() && (is_count(all.size()) || is_count(entries)))
       kind = ", the number of descriptors";
   }
-  return format(
-      "You passed nfds %ld%s, so %s %s. Pass the highest descriptor of all three lists "
-      "plus one: %d.",
-      nfds, kind.c_str(), wait.function.c_str(), looked.c_str(), all.back() + 1);
+  const char* right = all.size() == 1 ? "descriptor" : "highest descriptor of all three lists";
+  return format("You passed nfds %ld%s, so %s %s. Pass the %s plus one: %d.", nfds, kind.c_str(),
+                wait.function.c_str(), looked.c_str(), right, all.back() + 1);
 }
 
 std::string nfds_too_small(const Waits& waits, const Watched& asked) {

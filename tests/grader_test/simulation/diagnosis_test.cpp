@@ -65,7 +65,7 @@ TEST(Diagnosis, NfdsIsTheNumberOfDescriptors) {
             "3. Pass the highest descriptor of all three lists plus one: 5.");
   EXPECT_EQ(told_of_nfds({.reading = {4}, .time = {.timeout = 0s}}, 1),
             "You passed nfds 1, the number of descriptors, so select looked at 0 and not at 4. "
-            "Pass the highest descriptor of all three lists plus one: 5.");
+            "Pass the descriptor plus one: 5.");
 }
 
 TEST(Diagnosis, NfdsCoversOneList) {
@@ -83,8 +83,8 @@ TEST(Diagnosis, NfdsCoversOneList) {
 
 TEST(Diagnosis, NfdsIsNothingOrLess) {
   EXPECT_EQ(told_of_nfds({.reading = {3}, .time = {.timeout = 0s}}, 0),
-            "You passed nfds 0, so select looked at no descriptor at all. Pass the highest "
-            "descriptor of all three lists plus one: 4.");
+            "You passed nfds 0, so select looked at no descriptor at all. Pass the descriptor plus "
+            "one: 4.");
   EXPECT_EQ(told_of_nfds({.reading = {3}, .time = {.timeout = 0s}}, -1),
             "You passed nfds -1, which select refuses with EINVAL. nfds is the highest descriptor "
             "plus one, or 0.");
