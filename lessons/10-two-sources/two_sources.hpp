@@ -5,21 +5,30 @@
 namespace course {
 
 /// Carries bytes both ways until the conversation is over: from `in` to the stream socket `sock`,
-/// and from `sock` to `out`. Each side is served as soon as something is there; neither waits for
-/// the other to say something. All three are borrowed and in blocking mode, and their flags are
-/// left alone, at every moment: O_NONBLOCK on standard input would be shared with the shell
-/// (fcntl(2)). `in` and `out` may be terminals, pipes, files or sockets. Every byte is carried as
-/// it is, in order, without waiting for a line or a full buffer.
+/// and from `sock` to `out`. Each source is served as soon as something is there, and both when
+/// both have something; neither waits for the other. Every byte is carried as it is, in order, and
+/// at once: not when a line or a buffer is full.
+///
+/// All three descriptors are borrowed and in blocking mode, and their flags are left alone, at
+/// every moment: O_NONBLOCK on standard input would be shared with the shell (fcntl(2)). `in` and
+/// `out` may be terminals, pipes, files, devices or sockets.
 ///
 /// When `in` ends, the peer is told (a half-close), `in` is asked no more, and what the peer still
-/// sends goes on to `out`. When the peer finishes, all that it sent has been written to `out`, and
-/// it returns 0, though `in` may go on. Returns 1, with errno saying why, when a call fails in a
-/// way that ends the conversation: reading `in`, sending, receiving, writing `out` (EPIPE). EINTR
-/// is no failure. SIGPIPE does not end the process; its disposition and the signal mask are as
-/// before on return.
+/// sends goes on to `out`. That the peer cannot be told any more (ENOTCONN) is no failure by
+/// itself: what is received decides.
 ///
-/// Blocks as long as that takes, without using the processor. A known limit: a write that waits
-/// stops both directions.
+/// Returns 0 when the peer has finished and all that it sent has been written to `out`, at once,
+/// though `in` may go on. Returns 1, with errno saying why, when a call fails that the conversation
+/// needs: reading `in`, sending, receiving, writing `out` (EPIPE), or waiting. When it is sending
+/// or receiving, what the peer sent before that has been written to `out` first. (A peer that
+/// closes while `in` has data may be noticed either way: as finished, or by a send that fails.)
+/// EINTR is no failure. Throws nothing for any of this.
+///
+/// SIGPIPE does not end the process, now or after the return; its disposition and the signal mask
+/// may differ meanwhile, and are as before on return.
+///
+/// Blocks as long as the conversation takes, without using the processor. A known limit: a send or
+/// a write that has to wait stops both directions.
 [[nodiscard]] int netcat(int in, int out, int sock);
 
 }  // namespace course

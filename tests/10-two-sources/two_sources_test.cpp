@@ -1,8 +1,308 @@
-// The graded checks of lesson 10-two-sources.
+// The graded checks of lesson 10: carrying bytes both ways. Those about the ends of a conversation
+// and about what is left behind are in ending_test.cpp.
 #include "10-two-sources/two_sources.hpp"
 
+#include <signal.h>
+
+#include <string>
+#include <vector>
+
+#include "desk.hpp"
 #include "scenario/check.hpp"
+#include "simulation/text.hpp"
 
 using namespace grader;
+using namespace std::string_literals;
 
 LESSON("10-two-sources");
+
+namespace {
+
+constexpr std::size_t much = 4'000;
+
+// A conversation in which a source with much to say stays ready for forty turns, however large
+// the program's buffer: every call gives a hundred bytes at the most.
+struct Busy : Desk {
+  Busy() { faults().recv_gives_at_most(100); }
+};
+
+bool receives(const Call& call) {
+  return call.function.rfind("re", 0) == 0 && call.text.find("MSG_PEEK") == std::string::npos;
+}
+
+bool sends(const Call& call) {
+  return call.function.rfind("send", 0) == 0 || call.function.rfind("write", 0) == 0;
+}
+
+// How many bytes the program had moved from or to alice before it first wrote to `other`; all of
+// them, when it never did.
+std::size_t moved_before(const Desk& desk, bool (*moves)(const Call&), const Peer& other) {
+  std::size_t bytes = 0;
+  for (const Call& call : desk.calls_of_this_desk()) {
+    if (call.who == other.name() && sends(call) && call.value > 0) break;
+    if (call.who == desk.alice.name() && moves(call) && call.value > 0)
+      bytes += static_cast<std::size_t>(call.value);
+  }
+  return bytes;
+}
+
+bool expect_early(std::size_t moved_before, const std::string& what) {
+  return expect_that(
+      moved_before <= much / 2,
+      what + format(" waited until %zu of %zu bytes had gone the other way. When select says that "
+                    "both are ready, serve both, each with an if of its own, and then ask again.",
+                    moved_before, much));
+}
+
+// Fails with "START the screen got ... instead of ...", and with the advice, when one of the two
+// texts has not arrived as it is.
+bool expect_texts(const Desk& desk, const Outcome& outcome, const std::string& on_the_screen,
+                  const std::string& for_alice, const std::string& start,
+                  const std::string& advice) {
+  const auto expect = [&](const char* who, const std::string& got, const std::string& wanted) {
+    return expect_that(got == wanted, start + who + " got " + quoted(got, 40) + " instead of " +
+                                          quoted(wanted, 40) + ", and netcat " + outcome.told() +
+                                          ". " + advice);
+  };
+  return expect("the screen", desk.screen.received(), on_the_screen) &&
+         expect("alice", desk.alice.received(), for_alice);
+}
+
+}  // namespace
+
+// Rule: nobody knows who speaks next, so the program waits for both at once.
+TEST(Netcat, CarriesBothWaysAsItComes) {
+  explain({.rule = "Wait for both sources in one call, and pass on what has come at once.",
+           .why = "People pause in the middle of a line, and a prompt has no newline at all.",
+           .read = "One wait for both"});
+  Desk desk;
+  desk.alice.at(31ms)
+      .sends("name")
+      .at(53ms)
+      .sends("? ")
+      .at(1219ms)
+      .sends("Hello, ")
+      .at(2700ms)
+      .closes();
+  desk.keyboard.at(347ms).sends("ad").at(583ms).sends("a\n").at(2900ms).closes();
+
+  const Outcome outcome = desk.netcat();
+
+  const struct {
+    const char* what;
+    Time came;
+    const Peer& reader;
+    std::size_t index;
+    const Peer& other;
+  } pieces[] = {{"alice sent \"name\"", 31ms, desk.screen, 0, desk.keyboard},
+                {"alice sent \"? \"", 53ms, desk.screen, 4, desk.keyboard},
+                {"The keyboard gave \"ad\"", 347ms, desk.alice, 0, desk.alice},
+                {"The keyboard gave \"a\\n\"", 583ms, desk.alice, 2, desk.alice},
+                {"alice sent \"Hello, \"", 1219ms, desk.screen, 6, desk.keyboard}};
+  for (const auto& [what, came, reader, index, other] : pieces) {
+    if (reader.received_at(index) == came) continue;
+    const std::string start =
+        format("%s at %s, and it %s. ", what, shown(came).c_str(), arrival(reader, index).c_str());
+    if (desk.was_reading_from(other, came))
+      return fail(start + "Just then you were waiting for " +
+                  (other.name() == "alice" ? "alice" : "the keyboard") +
+                  " alone. Ask select about both.");
+    if (!outcome.is(0) || desk.took() < came)
+      return fail(start + "netcat " + outcome.told() + " at " + shown(desk.took()) +
+                  ". Go on until alice has finished.");
+    return fail(start +
+                "Meanwhile it lay in a buffer of yours. Pass on what a read gave before you wait "
+                "again.");
+  }
+  expect_texts(desk, outcome, "name? Hello, ", "ada\n", "All came in time, but ",
+               "Pass on what came, and nothing else.");
+}
+
+// Rule: several descriptors can be ready after one wait; each of them is served (select_tut(2)).
+TEST(Netcat, ServesBothInEveryTurn) {
+  explain({.rule = "When both sources are ready, serve both, a piece of each.",
+           .why = "A source that always has something would silence the other.",
+           .read = "Both, and a piece of each"});
+  {
+    Busy talking;
+    talking.in = talking.file(std::string(much, 'x'));
+    talking.alice.sends("stop!").at(2700ms).closes();
+
+    talking.netcat();
+
+    if (!expect_early(moved_before(talking, sends, talking.screen),
+                      "in is a file, which is always ready. What alice said"))
+      return;
+  }
+  Busy listening;
+  listening.keyboard.sends("stop!\n").at(2900ms).closes();
+  listening.alice.sends(std::string(much, 'x')).at(2700ms).closes();
+
+  listening.netcat();
+
+  expect_early(moved_before(listening, receives, listening.alice),
+               "alice sent much at once. What had been typed");
+}
+
+// Rule: write(2) and send(2) may take fewer bytes than they are offered.
+TEST(Netcat, OffersTheRestAfterAShortWrite) {
+  explain({.rule = "When a write takes only a part, offer it the rest, whichever way it goes.",
+           .why = "A signal, a full disk or a quota leaves a short count, and the rest would be "
+                  "missing from the middle.",
+           .read = "What you know already"});
+  for (const std::size_t taken : {5, 1, 11}) {
+    Desk desk;
+    desk.faults().send_takes_at_most(taken);
+    desk.alice.at(31ms).sends("hello, world").at(2700ms).closes();
+    desk.keyboard.at(347ms).sends("how are you\n").at(2900ms).closes();
+
+    const Outcome outcome = desk.netcat();
+
+    if (!expect_texts(desk, outcome, "hello, world", "how are you\n",
+                      format("Every write took %zu of 12 bytes at the most: ", taken),
+                      "Offer the rest, until none is left."))
+      return;
+  }
+}
+
+// Rule: EINTR is no failure, and after it the sets say nothing (select(2)).
+TEST(Netcat, GoesOnAfterASignal) {
+  explain({.rule = "A signal ends neither the wait, nor a read, nor a write for good, and says "
+                   "nothing about who is ready.",
+           .why = "Whoever makes the window larger sends one (SIGWINCH).",
+           .read = "What you know already"});
+  {
+    Desk waiting;
+    for (int i = 0; i < 20; ++i) waiting.signal_at(100ms + i * 130ms, SIGWINCH);
+    waiting.alice.at(1219ms).sends("hello").at(2700ms).closes();
+    waiting.keyboard.at(1583ms).sends("bye\n").at(2900ms).closes();
+
+    const Outcome outcome = waiting.netcat();
+
+    if (waiting.took() < 2700ms)
+      return fail("A signal came while you waited, and netcat " + outcome.told() + " at " +
+                  shown(waiting.took()) + ". EINTR is no failure: wait again.");
+    if (waiting.was_reading_from(waiting.keyboard, 1219ms) ||
+        waiting.was_reading_from(waiting.alice, 1583ms))
+      return fail(
+          "A signal came while nobody had anything, and after it you were reading from one "
+          "source alone. After EINTR the sets still hold all that you asked about: do not "
+          "look at them.");
+    if (!expect_texts(waiting, outcome, "hello", "bye\n",
+                      "Twenty signals came: ", "Nothing was lost: go on."))
+      return;
+  }
+  for (const char* call : {"select", "recv", "send"}) {
+    Desk desk;
+    desk.faults().interrupt_every_other(call);
+    desk.alice.at(31ms).sends("hello").at(583ms).sends(", world").at(2700ms).closes();
+    desk.keyboard.at(347ms).sends("bye").at(1219ms).sends(" bye\n").at(2900ms).closes();
+
+    const Outcome outcome = desk.netcat();
+
+    const std::string what = call == std::string("recv")   ? "read"
+                             : call == std::string("send") ? "write"
+                                                           : "wait";
+    const std::string start = "Every other " + what + " was interrupted (EINTR): ";
+    const char* const advice = "EINTR is neither a failure nor an end: do it again.";
+    if (!expect_texts(desk, outcome, "hello, world", "bye bye\n", start, advice) ||
+        !expect_that(outcome.is(0), start + "netcat " + outcome.told() + ". " + advice))
+      return;
+  }
+}
+
+// Rule: bytes are bytes: zero ends nothing, and 255 is not the end of the file.
+TEST(Netcat, CarriesEveryByteAsItIs) {
+  explain({.rule = "Carry every byte as it is, in order: zeros, 255, CR and LF.",
+           .why = "What people send through a netcat are archives and pictures.",
+           .read = "Your task"});
+  const std::string data = all_values(3'000) + '\n', answer = all_values(2'983);
+  Desk desk;
+  desk.keyboard.at(31ms).sends(data).at(2900ms).closes();
+  desk.alice.at(347ms).sends(answer).at(2700ms).closes();
+
+  const Outcome outcome = desk.netcat();
+
+  const struct {
+    const char* who;
+    const std::string &got, &wanted;
+  } ways[] = {{"alice", desk.alice.received(), data},
+              {"the screen", desk.screen.received(), answer}};
+  for (const auto& [who, got, wanted] : ways) {
+    if (got == wanted) continue;
+    const auto differs = std::mismatch(got.begin(), got.end(), wanted.begin(), wanted.end());
+    return fail(
+        format("%zu bytes of every value went to %s, which got %zu of them; the first that "
+               "is missing or wrong is number %zu, with the value %d. netcat %s. Carry "
+               "bytes, not text: the count that read returned says how many.",
+               wanted.size(), who, got.size(),
+               static_cast<std::size_t>(differs.second - wanted.begin()) + 1,
+               differs.second == wanted.end() ? -1 : static_cast<unsigned char>(*differs.second),
+               outcome.told().c_str()));
+  }
+
+  Desk files;
+  files.in = files.lend_at(files.file("\xff\r\n\0a"s), 0);
+  files.out = files.output_file();
+  files.alice.at(347ms).sends("\0b\xff\n"s).at(2700ms).closes();
+
+  files.netcat();
+
+  expect_equal(files.alice.received(), "\xff\r\n\0a"s, "in was a file, and alice got another.") &&
+      expect_equal(files.contents_of(files.out), "\0b\xff\n"s,
+                   "out was a file, and holds something else than alice sent.");
+}
+
+// Rule: a wait without a timeout costs nothing, however long it is.
+TEST(Netcat, WaitsWithoutUsingTheProcessor) {
+  explain({.rule = "While nobody says anything, wait in the kernel, for as long as it takes.",
+           .why = "A program that looks ten times a second keeps a laptop awake for nothing, and "
+                  "silence is no reason to leave.",
+           .read = "One wait for both"});
+  constexpr std::size_t calls_max = 2'000;
+  Desk desk;
+  desk.alice.at(7min + 31ms).sends("hello").at(20min).closes();
+  desk.keyboard.at(13min + 347ms).sends("hi\n").at(21min).closes();
+
+  const Outcome outcome = desk.netcat();
+
+  if (!expect_that(desk.took() >= 20min, "Nobody said anything, and netcat " + outcome.told() +
+                                             " at " + shown(desk.took()) +
+                                             ". Silence is no end: wait without a timeout.") ||
+      !expect_that(desk.calls().size() < calls_max,
+                   "Hardly anything was said in 20 minutes, and you made more than 2000 calls. Let "
+                   "select wait without a timeout: it wakes you."))
+    return;
+  expect_texts(desk, outcome, "hello", "hi\n", "After the silence ", "Go on where you were.");
+}
+
+// Rule: nfds is one above the highest descriptor of all sets, and 0 is a descriptor like any other.
+TEST(Netcat, TakesAnyDescriptors) {
+  explain({.rule = "in, out and sock may have any numbers, in any order, 0 and 1023 among them.",
+           .why = "Standard input is 0, and a server that inetd starts has its client there.",
+           .read = "One wait for both"});
+  struct Numbers {
+    int in, out, sock;
+  };
+  for (const Numbers& numbers : {Numbers{0, 1, 5}, Numbers{9, 4, 5}, Numbers{1023, 4, 5},
+                                 Numbers{3, 4, 1023}, Numbers{3, 1, 0}}) {
+    Desk desk;
+    desk.in = desk.lend_at(desk.in, numbers.in);
+    desk.out = desk.lend_at(desk.out, numbers.out);
+    desk.sock = desk.lend_at(desk.sock, numbers.sock);
+    desk.alice.at(31ms).sends("hello").at(2700ms).closes();
+    desk.keyboard.at(347ms).sends("bye\n").at(2900ms).closes();
+
+    const Outcome outcome = desk.netcat();
+
+    const std::string start =
+        format("in is %d, out %d and sock %d, and ", numbers.in, numbers.out, numbers.sock);
+    const char* const advice = ". nfds is one above the highest descriptor in any set.";
+    if (!expect_that(desk.alice.received_at(0) == 347ms,
+                     start + "what was typed at 0.347 s " + arrival(desk.alice, 0) + advice) ||
+        !expect_that(desk.screen.received_at(0) == 31ms,
+                     start + "what alice sent at 0.031 s " + arrival(desk.screen, 0) + advice) ||
+        !expect_texts(desk, outcome, "hello", "bye\n", start, "0 is a descriptor like any other."))
+      return;
+  }
+}

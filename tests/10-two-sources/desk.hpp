@@ -1,0 +1,102 @@
+/// @file
+/// Somebody at a desk, with a keyboard and a screen, who talks to alice.
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "10-two-sources/two_sources.hpp"
+#include "scenario/check.hpp"
+#include "simulation/text.hpp"
+
+namespace grader {
+
+/// How a run of netcat() ended.
+struct Outcome {
+  int value = -1;
+  int error = 0;       ///< errno when it returned
+  std::string thrown;  ///< empty: it returned
+
+  /// "returned 1 with EPIPE in errno", "threw \"...\"": how a sentence about it goes on.
+  [[nodiscard]] std::string told() const {
+    if (!thrown.empty()) return "threw " + thrown;
+    const std::string value_text = "returned " + std::to_string(value);
+    return value == 0 ? value_text : value_text + " with " + error_name(error) + " in errno";
+  }
+
+  [[nodiscard]] bool is(int wanted) const { return thrown.empty() && value == wanted; }
+  [[nodiscard]] bool is_failure(int wanted) const { return is(1) && error == wanted; }
+};
+
+/// `in` is a pipe from the keyboard (3), `out` a pipe to the screen (4), `sock` a connection to
+/// alice (5).
+class Desk : public Scenario {
+ public:
+  Peer& keyboard = peer("keyboard");
+  Peer& screen = peer("screen");
+  Peer& alice = peer("alice");
+  int in = keyboard.pipe_to_program();
+  int out = screen.pipe_from_program();
+  int sock = alice.connected();
+
+  /// Runs netcat(), and then the scripts to their end.
+  Outcome netcat() {
+    const Outcome outcome = netcat_alone();
+    finish();
+    return outcome;
+  }
+
+  /// Runs netcat(). What it wrote last may not have been read yet.
+  Outcome netcat_alone() {
+    Outcome outcome;
+    try {
+      run([&] {
+        outcome.value = course::netcat(in, out, sock);
+        outcome.error = errno;
+      });
+    } catch (const std::exception& error) {
+      outcome.thrown = format("\"%s\"", error.what());
+    } catch (...) {
+      outcome.thrown = "what is no std::exception";
+    }
+    return outcome;
+  }
+
+  /// Those of the recording that came after this object, which may be one of several in a check.
+  [[nodiscard]] std::vector<Call> calls_of_this_desk() const {
+    auto made = calls();
+    made.erase(made.begin(),
+               made.begin() + static_cast<std::ptrdiff_t>(std::min(made.size(), calls_before_)));
+    return made;
+  }
+
+  /// Whether the program waited for `who` alone, in a call that reads, when it was `time`.
+  [[nodiscard]] bool was_reading_from(const Peer& who, Time time) const {
+    const auto made = calls_of_this_desk();
+    return std::any_of(made.begin(), made.end(), [&](const Call& call) {
+      return call.who == who.name() && call.began <= time && call.returned > time;
+    });
+  }
+
+ private:
+  const std::size_t calls_before_ = calls().size();
+};
+
+/// "came to alice at 0.347 s", "never came to alice": when a peer read the byte with this index.
+inline std::string arrival(const Peer& who, std::size_t index) {
+  const std::string where = who.name() == "screen" ? "the screen" : who.name();
+  const auto time = who.received_at(index);
+  return time ? "came to " + where + " at " + shown(*time) : "never came to " + where;
+}
+
+/// `size` bytes in which every value occurs, zero and 255 among them.
+inline std::string all_values(std::size_t size) {
+  std::string bytes(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>((i * 7 + 255) % 256);
+  return bytes;
+}
+
+}  // namespace grader

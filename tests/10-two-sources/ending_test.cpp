@@ -1,0 +1,314 @@
+// The graded checks of lesson 10: how a conversation ends, and what is left behind.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "10-two-sources/two_sources.hpp"
+#include "desk.hpp"
+#include "scenario/check.hpp"
+#include "simulation/text.hpp"
+
+using namespace grader;
+
+namespace {
+
+void handle_sigpipe(int) {}
+
+void handle_sigpipe_with(void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  ::sigaction(SIGPIPE, &action, nullptr);
+}
+
+auto handler_of_sigpipe() {
+  struct sigaction action {};
+  ::sigaction(SIGPIPE, nullptr, &action);
+  return action.sa_handler;
+}
+
+std::set<int> blocked_signals() {
+  sigset_t mask;
+  ::sigprocmask(SIG_BLOCK, nullptr, &mask);
+  std::set<int> blocked;
+  for (int signal = 1; signal < NSIG; ++signal)
+    if (sigismember(&mask, signal) == 1) blocked.insert(signal);
+  return blocked;
+}
+
+bool sigpipe_is_pending() {
+  sigset_t pending;
+  ::sigpending(&pending);
+  return sigismember(&pending, SIGPIPE) == 1;
+}
+
+bool says(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+// Rule: 0 from the socket is the end of the conversation, whatever the keyboard does.
+TEST(Netcat, EndsWhenThePeerEnds) {
+  explain({.rule = "When the peer has finished and all is written, return 0 at once.",
+           .why = "Nobody wants to press Enter to be told that the conversation is over.",
+           .read = "Two ends"});
+  for (const bool closes : {true, false}) {
+    Desk desk;
+    const std::string words(3'000, 'x');
+    desk.alice.at(347ms).sends(words);
+    if (closes) desk.alice.closes();
+    if (!closes) desk.alice.finishes_sending();
+    desk.keyboard.at(5300ms).sends("\n").at(8100ms).closes();
+
+    const Outcome outcome = desk.netcat();
+
+    const std::string start = format("alice sent 3000 bytes at 0.347 s and %s, and netcat ",
+                                     closes ? "closed" : "finished sending");
+    if (outcome.is(0) && desk.took() == 347ms && desk.screen.received() == words) continue;
+    if (desk.screen.received() != words)
+      return fail(start + format("%s with %zu of them on the screen. Write all that came first.",
+                                 outcome.told().c_str(), desk.screen.received().size()));
+    if (!outcome.is(0))
+      return fail(start + outcome.told() +
+                  ". This is how a conversation ends when all is well: 0.");
+    return fail(start + "returned at " + shown(desk.took()) +
+                ". The keyboard may be silent for ever: when receiving gives 0, return.");
+  }
+}
+
+// Rule: the end of one direction is told with a half-close; the other goes on.
+TEST(Netcat, TellsThePeerWhenInEnds) {
+  explain({.rule = "When in ends, finish sending, and go on with what the peer sends.",
+           .why = "Many a server answers only when it knows that the question is complete.",
+           .read = "Two ends"});
+  Desk desk;
+  desk.keyboard.at(347ms).sends("how many?").closes();
+  desk.alice.receives("how many?").sees_the_end(4s).sends("nine").closes();
+
+  const Outcome outcome = desk.netcat_alone();
+
+  if (!desk.alice.end_at())
+    return fail("The keyboard ended at 0.347 s, and netcat " + outcome.told() +
+                " at once: alice was not told, and did not answer yet. Finish sending (shutdown), "
+                "and go on until alice has finished.");
+  desk.finish();
+  expect_that(desk.screen.received() == "nine" && outcome.is(0),
+              "The keyboard ended at 0.347 s, alice saw it and answered \"nine\", but netcat " +
+                  outcome.told() + ", and the screen got " + quoted(desk.screen.received()) +
+                  ". End only your half (SHUT_WR), and go on until alice has finished.");
+}
+
+// Rule: what has ended is readable for ever, so it must not be asked about again.
+TEST(Netcat, AsksAnEndedInNoMore) {
+  explain({.rule = "When in has ended, take it out of the set; from then on only the peer decides.",
+           .why = "A source at its end is always ready: select returns at once, for ever.",
+           .read = "Two ends"});
+  enum class Source { pipe, null_device, untold };
+  for (const Source source : {Source::pipe, Source::null_device, Source::untold}) {
+    Desk desk;
+    if (source == Source::null_device) desk.in = desk.null_device();
+    if (source == Source::untold) desk.faults().fail("shutdown", ENOTCONN, 1'000);
+    desk.keyboard.at(31ms).closes();
+    desk.alice.at(1219ms).sends("hello").at(2700ms).sends(", world").closes();
+
+    const Outcome outcome = desk.netcat();
+
+    if (!expect_that(desk.screen.received_at(0).value_or(1219ms) == 1219ms,
+                     "in had ended, alice said \"hello\" at 1.219 s, and it " +
+                         arrival(desk.screen, 0) + ". Go on writing at once what comes."))
+      return;
+    if (outcome.is(0) && desk.screen.received() == "hello, world") continue;
+    const std::string start = source == Source::pipe          ? "The pipe at in was closed, "
+                              : source == Source::null_device ? "in is /dev/null, which ends at "
+                                                                "once, "
+                                                              : "in had ended, shutdown said "
+                                                                "ENOTCONN, ";
+    const std::string end = source == Source::untold
+                                ? " Whether the peer could be told or not: what it says decides."
+                                : " Go on until alice has finished.";
+    return fail(start + "alice said \"hello\" and later \", world\", and netcat " + outcome.told() +
+                " with " + quoted(desk.screen.received()) + " on the screen." + end);
+  }
+}
+
+// Rule: the two directions fail one by one; what has arrived can still be read.
+TEST(Netcat, WritesWhatCameBeforeASendFailed) {
+  explain({.rule = "When a send fails, write what the peer sent before that, and then return.",
+           .why = "A server that hangs up on you has usually said why.",
+           .read = "When something fails"});
+  const std::string reason = "Too long! " + std::string(2'990, '!');
+  for (const bool is_slow : {true, false}) {
+    Desk desk;
+    if (is_slow) desk.faults().recv_gives_at_most(100);
+    desk.alice.at(347ms).sends(reason).resets();
+    desk.keyboard.at(347ms).sends("once upon a time\n").at(583ms).closes();
+
+    const Outcome outcome = desk.netcat();
+
+    if (desk.screen.received() == reason) continue;
+    return fail(
+        format("alice sent %zu bytes and reset the connection, so a send failed, and "
+               "netcat %s with %zu of them on the screen. What has come is still there: "
+               "receive and write it first.",
+               reason.size(), outcome.told().c_str(), desk.screen.received().size()));
+  }
+}
+
+// Rule: -1 is an error, 0 is the end, and the caller wants to know which.
+TEST(Netcat, SaysWhyTheConversationFailed) {
+  explain({.rule = "When a read, a receive, a send or a wait fails, return 1 with its errno.",
+           .why = "After an end all has come; after a failure something may be missing.",
+           .read = "When something fails"});
+  struct Case {
+    const char* what;
+    void (*arrange)(Desk&);
+    std::vector<int> errors;  // each of them is right
+  };
+  const Case cases[] = {
+      {"alice reset the connection",
+       [](Desk& desk) { desk.alice.at(347ms).resets(); },
+       {ECONNRESET}},
+      {"alice reset the connection just when something was typed",
+       [](Desk& desk) {
+         desk.alice.at(347ms).resets();
+         desk.keyboard.at(347ms).sends("hello\n");
+       },
+       {ECONNRESET, EPIPE}},
+      {"Reading in said EIO",
+       [](Desk& desk) {
+         desk.faults().fail("recv", EIO);
+         desk.keyboard.at(347ms).sends("hello\n");
+       },
+       {EIO}},
+      {"Sending said ETIMEDOUT",
+       [](Desk& desk) {
+         desk.faults().fail("send", ETIMEDOUT);
+         desk.keyboard.at(347ms).sends("hello\n");
+       },
+       {ETIMEDOUT}},
+      {"Receiving said ETIMEDOUT",
+       [](Desk& desk) {
+         desk.faults().fail("recv", ETIMEDOUT);
+         desk.alice.at(347ms).sends("hello\n");
+       },
+       {ETIMEDOUT}},
+      {"Waiting said ENOMEM", [](Desk& desk) { desk.faults().fail("select", ENOMEM); }, {ENOMEM}}};
+  for (const auto& [what, arrange, errors] : cases) {
+    Desk desk;
+    arrange(desk);
+    desk.alice.at(2700ms).closes();
+    desk.keyboard.at(2900ms).closes();
+
+    const Outcome outcome = desk.netcat();
+
+    if (std::any_of(errors.begin(), errors.end(),
+                    [&](int error) { return outcome.is_failure(error); }))
+      continue;
+    const std::string start = std::string(what) + ", and netcat " + outcome.told() + ". ";
+    if (!outcome.thrown.empty())
+      return fail(start + "Its contract says that it throws nothing: return 1, with errno.");
+    if (outcome.value == 1)
+      return fail(start + "Keep errno from the call that failed, before another one changes it.");
+    return fail(start + "That is no end, but a failure: return 1, and leave errno as it was.");
+  }
+}
+
+// Rule: a write that fails will not work the next time either.
+TEST(Netcat, EndsWhenOutFails) {
+  explain({.rule = "When writing to out fails, return 1 with its errno.",
+           .why = "`| head -n 1` has what it wanted: whoever goes on, works for nobody.",
+           .read = "When something fails"});
+  for (const int error : {EPIPE, ENOSPC}) {
+    Desk desk;
+    handle_sigpipe_with(SIG_IGN);  // another check's subject
+    if (error == ENOSPC) desk.faults().fail("send", ENOSPC, 1'000);
+    if (error == EPIPE) desk.screen.at(31ms).closes();
+    desk.alice.at(347ms).sends("hello").at(1219ms).sends(", world").at(2700ms).closes();
+    desk.keyboard.at(2900ms).closes();
+
+    const Outcome outcome = desk.netcat();
+
+    const std::string start = format("Writing \"hello\" to out said %s at 0.347 s, and netcat %s",
+                                     error_name(error).c_str(), outcome.told().c_str());
+    if (!outcome.is_failure(error))
+      return fail(start + ". Return 1, with errno as write(2) left it.");
+    if (!expect_that(desk.took() == 347ms,
+                     start + " at " + shown(desk.took()) + ". Return at once."))
+      return;
+  }
+}
+
+// Rule: write(2) has no MSG_NOSIGNAL, and what SIGPIPE does is one setting of the whole process.
+TEST(Netcat, LeavesSigpipeAsItWas) {
+  explain({.rule = "No SIGPIPE ends the process, and on return its disposition and the signal mask "
+                   "are as before, and none that you caused is pending.",
+           .why = "A pipeline whose reader leaves is everyday business, and the rest of the "
+                  "program has plans of its own for the signal.",
+           .read = "When something fails"});
+  enum class Ending { screen_gone, alice_gone, well };
+  for (const Ending ending : {Ending::screen_gone, Ending::alice_gone, Ending::well})
+    for (auto* const before : {SIG_DFL, &handle_sigpipe, SIG_IGN}) {
+      Desk desk;
+      handle_sigpipe_with(before);
+      const auto blocked_before = blocked_signals();
+      if (ending == Ending::screen_gone) desk.screen.at(31ms).closes();
+      if (ending == Ending::alice_gone) {
+        desk.faults().send_takes_at_most(3);
+        desk.keyboard.at(31ms).sends("good morning\n");
+        desk.alice.receives("goo").closes();
+      } else {
+        desk.alice.at(347ms).sends("hello").closes();
+      }
+      desk.keyboard.at(2900ms).closes();
+
+      const Outcome outcome = desk.netcat();
+
+      const std::string start = "netcat " + outcome.told() + ", and ";
+      if (handler_of_sigpipe() != before)
+        return fail(start +
+                    "SIGPIPE is not handled as it was before the call. Ask sigaction what it was, "
+                    "and give it that back, whichever way you return.");
+      if (blocked_signals() != blocked_before)
+        return fail(start + "other signals are blocked than before. Give the mask back as it was.");
+      if (sigpipe_is_pending())
+        return fail(start + "a SIGPIPE that a write caused is pending. Take it (sigtimedwait).");
+    }
+}
+
+// Rule: O_NONBLOCK belongs to the open file, which the shell has open too (fcntl(2)).
+TEST(Netcat, LeavesTheFlagsAlone) {
+  explain({.rule = "Never set O_NONBLOCK on in, out or sock, not even for a moment.",
+           .why =
+               "Your standard input is your shell's as well: if the program is killed meanwhile, "
+               "the shell keeps it.",
+           .read = "What is lent"});
+  Desk desk;
+  desk.alice.at(31ms).sends("hello").at(2700ms).closes();
+  desk.keyboard.at(347ms).sends("bye\n").at(583ms).closes();
+
+  desk.netcat();
+
+  for (const char* function : {"fcntl", "ioctl"})
+    for (const Call& call : desk.calls(function))
+      if (!call.who.empty() &&
+          (says(call.text, "O_NONBLOCK") ||
+           says(call.text, format("%#lx", static_cast<unsigned long>(FIONBIO)))))
+        return fail(
+            format("%s put %s into non-blocking mode. Everyone who has it open shares that, "
+                   "your shell among them. select has told you that a read will not wait: "
+                   "leave the flags alone.",
+                   call.text.c_str(),
+                   call.who == "alice"      ? "the socket"
+                   : call.who == "keyboard" ? "in"
+                                            : "out"));
+  for (const int fd : {desk.in, desk.out, desk.sock})
+    if (!expect_that((::fcntl(fd, F_GETFL) & O_NONBLOCK) == 0,
+                     "netcat left a descriptor in non-blocking mode that it was only lent."))
+      return;
+}
