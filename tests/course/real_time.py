@@ -91,6 +91,8 @@ def report(checks, excepted, results, runs):
         agreed = sum(check.program == program for check in agreeing)
         print(f"{os.path.basename(program)}: {agreed} of {number} checks ran in real time")
     print(f"{len(agreeing)} of {len(checks)} checks ran in real time, and the kernel agrees with the simulation")
+    lacking = [results[c] for c in agreeing if results[c]["lacks"]]
+    print(f"  without records that they judge, too: {len(lacking)} ({count(lacking, lambda r: r['lacks'])})")
     print(f"  simulation only: {len(simulated)} ({count(simulated, lambda r: r['detail'])})")
     print(f"  too long: {sum(r['outcome'] == 'too long' for r in results.values())}")
     print(f"  excepted: {len(excepted)}")

@@ -38,6 +38,11 @@ void only_simulated(const char* what) {
   real().exit_now(0);
 }
 
+bool lacks(const char* records) {
+  if (real_time_is_on) put(current_recording().lacked, records);
+  return real_time_is_on;
+}
+
 Time VirtualClock::real_now() const { return real_->now(); }
 
 Time RealClock::elapsed() const {

@@ -33,6 +33,10 @@ bool is_real_time();
 /// failed.
 void only_simulated(const char* what);
 
+/// Nobody keeps `records`, "calls()" say, in real time: the check is given none. When it then
+/// fails, that says nothing. Returns whether this is real time.
+bool lacks(const char* records);
+
 /// What takes longer is left to the simulation.
 constexpr Time patience = 3s;
 
@@ -104,7 +108,8 @@ bool enter_own_network();
 
 /// main() for `PROGRAM --real-time SUITE.NAME`: runs that check in the simulation and then in real
 /// time, and writes one JSON object: "outcome" ("agrees", "disagrees", "simulation only", "too
-/// long", "broken"), "detail", and the check's "rule". Status 2: wrong usage.
+/// long", "broken"), "detail", "lacks" (the records that it asked for and did not get; empty:
+/// none), and the check's "rule". Status 2: wrong usage.
 int real_time_main(int argc, char** argv);
 
 }  // namespace grader

@@ -60,8 +60,8 @@ void Recording::reset() {
   virtual_ns = 0;
   program_ns = 0;
   instant_count = 0;
-  for (char* text :
-       {not_started, verdict_text, verdict_file, hint, crash_note, rule, why, read, only_simulated})
+  for (char* text : {not_started, verdict_text, verdict_file, hint, crash_note, rule, why, read,
+                     only_simulated, lacked})
     *text = '\0';
 }
 

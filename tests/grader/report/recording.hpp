@@ -84,6 +84,7 @@ struct Recording {
   std::atomic<std::int64_t> virtual_ns;  ///< virtual time that has passed, in all scenarios
   std::atomic<std::int64_t> program_ns;  ///< as much of it as passed in the program's turns
   char only_simulated[64];  ///< what ended a check in real time, for no real system has it
+  char lacked[64];  ///< the records that a check asked for in real time, where nobody keeps them
   std::uint32_t instant_count;
   std::int64_t instants_ns[instants_max];  ///< when the virtual clock stood; later ones are dropped
   Failure failures[failures_max];

@@ -116,7 +116,7 @@ Time Scenario::took() const { return took_; }
 int Scenario::handler_runs() const { return handler_run_count; }
 
 std::vector<Call> Scenario::calls(const std::string& function) const {
-  only_simulated("calls()");
+  if (lacks("calls()")) return {};
   const Recording& recording = simulation_.recorder.recording();
   std::vector<Call> result;
   for (std::uint64_t i = recording.first(); i < recording.count; ++i) {
@@ -143,12 +143,12 @@ Waits Scenario::waits_of_last_run() const {
 }
 
 std::vector<int> Scenario::open_descriptors() const {
-  only_simulated("open_descriptors()");
+  if (lacks("open_descriptors()")) return {};
   return simulation_.descriptors.owned_by_program();
 }
 
 std::size_t Scenario::open_count(const std::string& opened_by) const {
-  only_simulated("open_count()");
+  if (lacks("open_count()")) return {};
   std::size_t count = 0;
   for (const auto& [fd, descriptor] : simulation_.descriptors.all())
     if (!descriptor.lent && descriptor.opened_by == opened_by) ++count;
@@ -161,7 +161,7 @@ void Scenario::allow_open_lists() { open_lists_are_allowed_ = true; }
 
 void Scenario::allow_bad_closes() { simulation_.bad_closes_are_allowed = true; }
 Allocations Scenario::allocated() const {
-  only_simulated("allocated()");
+  if (lacks("allocated()")) return {};
   return allocated_;
 }
 

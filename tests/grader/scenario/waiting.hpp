@@ -15,7 +15,7 @@ namespace grader {
 /// select, pselect, poll and ppoll look the same here, so that a check need not care which one the
 /// program uses. Oldest first; at most WaitLog::calls_max.
 ///
-/// In real time nobody records them, and a check that looks at them ends there.
+/// In real time nobody records them: there are none. Only who looks at them is told so (lacks()).
 class Waits : private std::vector<WaitingCall> {
   using Calls = std::vector<WaitingCall>;
 
@@ -33,7 +33,7 @@ class Waits : private std::vector<WaitingCall> {
 
  private:
   [[nodiscard]] const Calls& calls() const {
-    only_simulated("waits()");
+    (void)lacks("waits()");
     return *this;
   }
 };
