@@ -19,11 +19,14 @@ std::string in_words(Time time) {
   const auto count = static_cast<long long>(time.count());
   if (time == Time{} || time >= 1s || time < Time{}) return to_text(time);
   if (time % 1ms == Time{}) return format("%lld ms", count / 1'000'000);
+  if (time == 1us) return "1 microsecond";
   if (time % 1us == Time{}) return format("%lld microseconds", count / 1'000);
-  return format("%lld nanoseconds", count);
+  return count == 1 ? "1 nanosecond" : format("%lld nanoseconds", count);
 }
 
-const char* was(Time time) { return time < 1ms && time > Time{} ? "were" : "was"; }
+const char* was(Time time) {
+  return time < 1ms && time > Time{} && time != 1us && time != 1ns ? "were" : "was";
+}
 
 bool has_timed_out(const WaitingCall& wait) { return wait.returned >= Time{} && wait.value == 0; }
 
@@ -36,6 +39,7 @@ struct Judged {
   std::optional<Time> left;   // of what was asked; nothing: for ever
   bool is_last;
   bool is_second_look;  // without waiting, when something has been found just now
+  const AskedTime* all_asked;
   [[nodiscard]] Time given() const { return *wait->timeout; }
   [[nodiscard]] const char* asked() const { return before == nullptr ? "asked" : "left"; }
   [[nodiscard]] const char* function() const { return wait->function.c_str(); }
@@ -54,7 +58,8 @@ std::vector<Judged> judged(const Waits& waits, const AskedTime& asked) {
     if (asked.idle) until = std::min(until, sum(idle_since, *asked.idle));
     const Time left = std::max(Time{}, until - wait.began);
     result.push_back({&wait, before, is_endless(left) ? std::nullopt : std::optional(left),
-                      &wait == &waits.back(), wait.timeout == Time{} && found_at == wait.began});
+                      &wait == &waits.back(), wait.timeout == Time{} && found_at == wait.began,
+                      &asked});
     if (wait.value > 0) found_at = idle_since = wait.returned;
     before = &wait;
   }
@@ -85,15 +90,12 @@ std::string wrong_kind(const Judged& j) {
                   is_negative ? "a number below 0" : "no timeout");
   }
   if (j.left || is_endless(j.wait->timeout) || !has_timed_out(*j.wait)) return {};
+  const char* asked = j.all_asked->timeout ? "Far more time was asked."
+                                           : "No timeout was asked: that means to wait for ever.";
   if (j.given() == Time{})
-    return format(
-        "No timeout was asked: that means to wait for ever. You gave %s 0 s, which only "
-        "looks.",
-        j.function());
-  return format(
-      "No timeout was asked: that means to wait for ever. You gave %s %s, and gave up "
-      "after that.",
-      j.function(), in_words(j.given()).c_str());
+    return format("%s You gave %s 0 s, which only looks.", asked, j.function());
+  return format("%s You gave %s %s, and gave up after that.", asked, j.function(),
+                in_words(j.given()).c_str());
 }
 
 struct Factor {
@@ -149,9 +151,10 @@ std::string too_long(const Judged& j) {
                 in_words(*j.left).c_str(), was(*j.left), j.asked());
 }
 
-// The timeval of the call before, as that call left it.
+// The timeval of the call before, as that call left it. (With an idle limit that is not begun anew,
+// the time that is left may be the same by the clock.)
 bool is_reused(const Judged& j) {
-  return j.before != nullptr && j.before->error == 0 && j.before->left &&
+  return j.before != nullptr && !j.all_asked->idle && j.before->error == 0 && j.before->left &&
          j.wait->raw_timeout == j.before->left && j.before->left != j.before->raw_timeout;
 }
 

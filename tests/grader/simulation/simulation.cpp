@@ -325,7 +325,10 @@ std::string Simulation::what_wakes() const {
 void Simulation::useless(const char* function, int fd, Recorder::Call call) {
   if (!progress.useless(function, fd)) return;
   const bool is_wait = !waits.calls().empty() && waits.calls().back().function == function;
-  const std::string reason = is_wait ? what_wakes() : "";
+  const int error = recorder.recording().at(call).error;
+  const std::string reason = is_wait      ? what_wakes()
+                             : error != 0 ? "It says " + error_name(error) + " each time"
+                                          : "";
   give_verdict(
       Verdict::busy_loop,
       format(
