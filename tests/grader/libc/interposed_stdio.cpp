@@ -1,6 +1,7 @@
-// Reading by stdio. The C library fills a FILE's buffer by calls of its own, which never enter the
-// simulation: with a peer at the other end they would wait for real. So this ends the check, with
-// the reason why it cannot work beside select(2) either. All else passes.
+// Stdio over a descriptor that leads to a peer. The C library fills and empties a FILE's buffer by
+// calls of its own, which never enter the simulation: with a peer at the other end they would wait
+// for real. So reading, and fdopen, end the check, with the reason why it cannot work beside
+// select(2) either. All else passes.
 //
 // Compiled without sanitizers and without _FORTIFY_SOURCE; linked as an object, never from an
 // archive.
@@ -10,6 +11,7 @@
 #endif
 #include <dlfcn.h>
 #include <stdio.h>
+#include <string.h>
 #include <wchar.h>
 
 #include <cstdarg>
@@ -18,9 +20,12 @@
 
 namespace {
 
-constexpr const char* advice =
+constexpr const char* reading_advice =
     "stdio reads ahead into a buffer of its own, where select no longer sees the bytes; "
     "read the descriptor itself";
+constexpr const char* writing_advice =
+    "stdio keeps what is written in a buffer of its own, of which select knows nothing; "
+    "write to the descriptor itself";
 
 template <class Function>
 Function* next(const char* name) {
@@ -32,14 +37,14 @@ Function* next(const char* name) {
 #define READS(result, name, shown, parameters, arguments, stream)           \
   EXPORT result name parameters {                                           \
     if (auto calls = PROGRAM_CALLS(); calls.lead_to_a_peer(fileno(stream))) \
-      calls.not_here(shown, advice);                                        \
+      calls.not_here(shown, reading_advice);                                \
     static auto* const really = next<result parameters>(#name);             \
     return really arguments;                                                \
   }
 #define SCANS(name, v_name, stream, parameters)                                 \
   EXPORT int name parameters {                                                  \
     if (auto calls = PROGRAM_CALLS(); calls.lead_to_a_peer(fileno(stream)))     \
-      calls.not_here("scanf", advice);                                          \
+      calls.not_here("scanf", reading_advice);                                  \
     static auto* const really = next<int(FILE*, const char*, va_list)>(v_name); \
     va_list list;                                                               \
     va_start(list, format);                                                     \
@@ -81,7 +86,10 @@ SCANS(__isoc23_scanf, "__isoc23_vfscanf", stdin, (const char* format, ...))
 SCANS(__isoc23_fscanf, "__isoc23_vfscanf", stream, (FILE * stream, const char* format, ...))
 
 EXPORT FILE* fdopen(int fd, const char* mode) noexcept {
-  if (auto calls = PROGRAM_CALLS(); calls.lead_to_a_peer(fd)) calls.not_here("fdopen", advice);
+  if (auto calls = PROGRAM_CALLS(); calls.lead_to_a_peer(fd)) {
+    const bool reads = mode == nullptr || *mode == 'r' || strchr(mode, '+') != nullptr;
+    calls.not_here("fdopen", reads ? reading_advice : writing_advice);
+  }
   static auto* const really = next<FILE*(int, const char*)>("fdopen");
   return really(fd, mode);
 }

@@ -205,3 +205,13 @@ MISBEHAVIOUR(NotHere, StandardInputByScanf) {
 // Gives: failing, not in this lesson
 // Says: the program called fdopen, which has no place in this lesson; stdio reads ahead
 MISBEHAVIOUR(NotHere, StreamOverASocket) { (void)!::fdopen(world.fd, "r"); }
+
+// Gives: failing, not in this lesson
+// Says: the program called fdopen, which has no place in this lesson; stdio keeps what is written
+MISBEHAVIOUR(NotHere, WritingStreamOverAPipe) {
+  (void)!::fdopen(world.scenario.peer("screen").pipe_from_program(), "w");
+}
+
+// Gives: failing, not in this lesson
+// Says: the program called fdopen, which has no place in this lesson; stdio reads ahead
+MISBEHAVIOUR(NotHere, StreamOfBothWaysOverASocket) { (void)!::fdopen(world.fd, "w+"); }
