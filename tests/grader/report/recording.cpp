@@ -55,6 +55,7 @@ void Recording::reset() {
   failure_count = 0;
   finished = false;
   in_program = false;
+  in_pipe_write = false;
   verdict = Verdict::none;
   verdict_line = 0;
   virtual_ns = 0;

@@ -74,7 +74,8 @@ struct Recording {
   std::atomic<bool> finished;    ///< the check ran to its end: without this nothing passes
   std::atomic<bool> in_program;  ///< the child is inside the code under grading
   std::atomic<Verdict> verdict;
-  char not_started[64];  ///< the function whose stub was reached; empty: none
+  std::atomic<bool> in_pipe_write;  ///< the child is inside a write to a pipe
+  char not_started[64];             ///< the function whose stub was reached; empty: none
   char verdict_text[2000];
   char verdict_file[160];
   int verdict_line;

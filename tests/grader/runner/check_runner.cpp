@@ -186,11 +186,13 @@ std::string text_for(Verdict verdict, const Limits& limits) {
   }
 }
 
-std::string text_for_signal(int signal) {
+std::string text_for_signal(int signal, const Recording& recording) {
   if (signal == SIGPIPE)
-    return "the program was killed by SIGPIPE: it sent to a peer that was gone, and the signal's "
-           "default is to end "
-           "the process";
+    return format(
+        "the program was killed by SIGPIPE: it %s, and the signal's default is to end "
+        "the process",
+        recording.in_pipe_write ? "wrote to a pipe that nobody reads any more"
+                                : "sent to a peer that was gone");
   return format("the program was killed by %s (%s)", signal_name(signal).c_str(),
                 strsignal(signal));
 }
@@ -273,7 +275,8 @@ void judge(CheckResult& result, const Recording& recording, const End& end, cons
     result.verdict = Verdict::crash;
     const std::string note = get(recording.crash_note);
     result.complaints.push_back(
-        {text_for_signal(WTERMSIG(end.status)) + (note.empty() ? "" : ": " + note), "", 0});
+        {text_for_signal(WTERMSIG(end.status), recording) + (note.empty() ? "" : ": " + note), "",
+         0});
   } else if (!recording.finished) {
     const int status = WEXITSTATUS(end.status);
     result.verdict = status == 0 ? Verdict::ended_process : Verdict::crash;

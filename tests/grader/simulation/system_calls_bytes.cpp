@@ -1,5 +1,6 @@
 // Receiving and sending.
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <string_view>
 #include <vector>
@@ -68,12 +69,15 @@ bool reads_at_once(int fd, const OpenFile& file) {
          (real().fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY;
 }
 
-// writev(2) that takes what fits: a pipe may have room for something, and not for all.
-ssize_t write_what_fits(int fd, const std::vector<iovec>& parts) {
+// writev(2) that takes what fits: a pipe may have room for something, and not for all. `is_inside`
+// is true meanwhile, and stays so when SIGPIPE ends the process.
+ssize_t write_what_fits(int fd, const std::vector<iovec>& parts, std::atomic<bool>& is_inside) {
   const int flags = real().fcntl(fd, F_GETFL);
   real().fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  is_inside = true;
   const ssize_t result = real().writev(fd, parts.data(), static_cast<int>(parts.size()));
   const int error = errno;
+  is_inside = false;
   real().fcntl(fd, F_SETFL, flags);
   errno = error;
   return result;
@@ -250,7 +254,7 @@ Answer SystemCalls::transmit(const char* function, int fd, const msghdr& message
       if (is_socket)
         result = real().sendmsg(fd, &request, flags | MSG_DONTWAIT);
       else
-        result = write_what_fits(fd, parts);
+        result = write_what_fits(fd, parts, simulation_.recorder.recording().in_pipe_write);
       error = errno;
     }
     if (result >= 0) {

@@ -209,13 +209,25 @@ struct Long : std::exception {
 MISBEHAVIOUR(Throws, AnExceptionWithAVeryLongText) { throw Long(); }
 
 // Gives: stuck, crash
-// Says: the program was killed by SIGPIPE: it sent to a peer that was gone
+// Says: the program was killed by SIGPIPE: it wrote to a pipe that nobody reads any more
 MISBEHAVIOUR(Crash, BySigpipeOfAPipe) {
   grader::Peer& screen = world.scenario.peer("screen");
   const int out = screen.pipe_from_program();
   screen.at(1s).closes();
   ::sleep(2);
   (void)!::write(out, "x", 1);
+}
+
+// Gives: stuck, crash
+// Says: the program was killed by SIGPIPE: it sent to a peer that was gone
+MISBEHAVIOUR(Crash, BySigpipeAfterAPipeThatHeld) {
+  const int out = world.scenario.peer("screen").pipe_from_program();
+  world.alice.closes();
+  for (int i = 0; i < 5; ++i) {
+    ::sleep(1);
+    (void)!::write(out, "x", 1);
+    (void)!::write(world.fd, "x", 1);
+  }
 }
 
 // Gives: failing, outside the set
