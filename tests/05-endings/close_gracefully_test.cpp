@@ -72,8 +72,8 @@ TEST(CloseGracefully, DropsWhatIsThereWhenTheTimeIsUp) {
   Peer& bob = scenario.peer("bob");
   const int to_alice = alice.connected_and_handed_over();
   const int to_bob = bob.connected_and_handed_over();
-  alice.sends(std::string(50'000, 'x')).at(60s).closes();
-  bob.at(250ms).sends(std::string(50'000, 'x')).at(60s).closes();
+  alice.sends(std::string(30'000, 'x')).at(60s).closes();
+  bob.at(250ms).sends(std::string(30'000, 'x')).at(60s).closes();
 
   scenario.run([&] {
     send_text(to_alice, "the last reply");
@@ -98,11 +98,11 @@ TEST(CloseGracefully, DropsWhatIsThereWhenTheTimeIsUp) {
     fail(reason);
   else if (dropped == 0)
     fail(whose +
-         " 50000 bytes were there and unread, so your close was a reset. With no time left, still "
+         " 30000 bytes were there and unread, so your close was a reset. With no time left, still "
          "drop what is there.");
   else
     fail(
-        format("%s 50000 bytes were there, and you dropped %zu. The rest turned your close into "
+        format("%s 30000 bytes were there, and you dropped %zu. The rest turned your close into "
                "a reset. With no time left, still drop all that is there.",
                whose.c_str(), dropped));
 }

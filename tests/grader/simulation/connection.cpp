@@ -18,6 +18,13 @@ std::uint64_t Connection::room() const {
   return used >= window_bytes ? 0 : window_bytes - used;
 }
 
+std::uint64_t Connection::room_to_program() const {
+  const std::uint64_t unread =
+      is_pipe() ? static_cast<std::uint64_t>(bytes_to_read(program_fd)) : peer_sent - program_read;
+  const std::uint64_t unread_max = is_pipe() ? default_window_bytes : unread_max_bytes;
+  return unread_max - std::min(unread, unread_max);
+}
+
 bool Connection::has_window() const {
   if (is_pipe()) return medium == Medium::pipe_from_program && peer_fd >= 0;
   return can_still_send(program_fd);

@@ -39,6 +39,14 @@ struct Connection {
   /// How many more bytes the program may have under way to the peer.
   [[nodiscard]] std::uint64_t room() const;
 
+  /// Half of what a receive buffer takes by default (tcp(7), tcp_rmem): the kernel's window, which
+  /// varies, never decides how much has come.
+  static constexpr std::uint64_t unread_max_bytes = 32'768;
+
+  /// How many more bytes the peer may have under way to the program, which the program has yet to
+  /// read: unread_max_bytes in all, default_window_bytes in a pipe.
+  [[nodiscard]] std::uint64_t room_to_program() const;
+
   /// The program's end is open for sending, so that the window is what decides.
   [[nodiscard]] bool has_window() const;
 

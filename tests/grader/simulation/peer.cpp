@@ -75,12 +75,18 @@ Peer& Peer::opens_window(std::uint64_t bytes) {
 // ---- deeds
 // ---------------------------------------------------------------------------------------------------
 
-bool Peer::send_now(const std::string& data) {
-  demand(connection_.medium != Connection::Medium::pipe_from_program, "sends");
-  std::size_t offset = 0;
-  while (offset < data.size()) {
-    const ssize_t sent = real().send(connection_.peer_fd, data.data() + offset,
-                                     data.size() - offset, MSG_DONTWAIT | MSG_NOSIGNAL);
+// Sends what the program may have unread, and the rest when it has read.
+bool Peer::send_now(const std::string& data, std::size_t& offset) {
+  const std::size_t begin = offset;
+  const bool is_in_vain = connection_.program_fd < 0 && connection_.program_finished;
+  const std::uint64_t room = simulation_.driver ? data.size()
+                             : is_in_vain       ? Connection::unread_max_bytes
+                                                : connection_.room_to_program();
+  const std::size_t end = begin + std::min<std::size_t>(room, data.size() - begin);
+  while (offset < end) {
+    const ssize_t sent = real().send(connection_.peer_fd, data.data() + offset, end - offset,
+                                     MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno == EAGAIN && !is_in_vain) break;
     if (sent <= 0) {
       simulation_.recorder.peer(name(), "sends", name() + " cannot send: " + error_name(errno));
       return true;
@@ -88,12 +94,11 @@ bool Peer::send_now(const std::string& data) {
     offset += static_cast<std::size_t>(sent);
     connection_.peer_sent += static_cast<std::uint64_t>(sent);
     // A program that has closed answers with a reset.
-    if (connection_.program_fd < 0 && connection_.program_finished)
-      connection_.program_reset = true;
+    if (is_in_vain) connection_.program_reset = true;
   }
   settle();
-  record_sent(data);
-  return true;
+  if (offset > begin || data.empty()) record_sent(data, begin, offset);
+  return is_in_vain || offset == data.size();
 }
 
 // Writes what fits, and the rest when the program has made room.
@@ -102,30 +107,31 @@ bool Peer::write_now(const std::string& data, std::size_t& offset) {
     simulation_.recorder.peer(name(), "sends", name() + " cannot write: EPIPE");
     return true;
   }
-  const auto used = static_cast<std::size_t>(bytes_to_read(connection_.program_fd));
-  const std::size_t room = Connection::default_window_bytes -
-                           std::min<std::size_t>(used, Connection::default_window_bytes);
-  const std::size_t size = std::min(room, data.size() - offset);
+  const std::size_t begin = offset;
+  const std::size_t size =
+      std::min<std::size_t>(connection_.room_to_program(), data.size() - begin);
   if (size == 0) return offset == data.size();
-  const ssize_t written = real().write(connection_.peer_fd, data.data() + offset, size);
+  const ssize_t written = real().write(connection_.peer_fd, data.data() + begin, size);
   if (written <= 0) return false;
-  record_sent(data.substr(offset, static_cast<std::size_t>(written)));
   offset += static_cast<std::size_t>(written);
+  record_sent(data, begin, offset);
   return offset == data.size();
 }
 
-void Peer::record_sent(const std::string& data) {
-  const std::string text = data.size() <= 48 ? quoted(data) : byte_count(data.size());
+void Peer::record_sent(const std::string& data, std::size_t begin, std::size_t end) {
+  const std::size_t size = end - begin, left = data.size() - end;
+  std::string text = size <= 48 ? quoted(data.data() + begin, size) : byte_count(size);
+  if (left > 0) text += format(", %zu are left", left);
   simulation_.recorder.peer(name(), "sends",
                             name() + (connection_.is_pipe() ? " writes " : " sends ") + text,
-                            static_cast<long>(data.size()));
+                            static_cast<long>(size));
 }
 
 Peer& Peer::sends(std::string data) {
   return add([this, data = std::move(data), offset = std::size_t{0}]() mutable {
     if (connection_.peer_fd < 0 || reset_at_.has_value()) return true;
-    return connection_.medium == Connection::Medium::pipe_to_program ? write_now(data, offset)
-                                                                     : send_now(data);
+    demand(connection_.medium != Connection::Medium::pipe_from_program, "sends");
+    return connection_.is_pipe() ? write_now(data, offset) : send_now(data, offset);
   });
 }
 

@@ -82,6 +82,8 @@ class Peer {
 
   /// @name What it does
   /// @{
+  /// The program has at most 32 KiB of it unread, of all sends together (64 KiB in a pipe); what is
+  /// left follows as it reads, and the step is done when all is under way.
   Peer& sends(std::string data);
   Peer& sends_urgent(char byte);   ///< an urgent byte (MSG_OOB): out of band, exceptional
   Peer& finishes_sending();        ///< half-close: FIN, but goes on reading
@@ -156,9 +158,9 @@ class Peer {
   [[nodiscard]] Address own_address() const;
   bool try_connect(std::uint16_t port, Where where);
   int make_pipe(Connection::Medium medium);
-  bool send_now(const std::string& data);
+  bool send_now(const std::string& data, std::size_t& offset);
   bool write_now(const std::string& data, std::size_t& offset);
-  void record_sent(const std::string& data);
+  void record_sent(const std::string& data, std::size_t begin, std::size_t end);
   void demand(bool is_possible, const char* step) const;  // else the script is wrong
   bool drain(std::size_t bytes_max);
   bool notice_late_reset();

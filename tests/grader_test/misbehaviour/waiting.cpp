@@ -158,3 +158,11 @@ MISBEHAVIOUR(ReallyBlocked, InAConditionVariableForAnHour) {
 // Gives: stuck, stopped
 // Says: the program stopped itself (SIGSTOP)
 MISBEHAVIOUR(Stopped, ByItself) { ::raise(SIGSTOP); }
+
+// Gives: stuck, blocked for ever
+// Says: 8355840 are left
+MISBEHAVIOUR(BlockedForEver, InASendToAPeerThatSendsAsWell) {
+  const std::string data(8 << 20, 'x');
+  world.alice.stops_reading().sends(data).resumes_reading();
+  (void)!::send(world.fd, data.data(), data.size(), 0);
+}

@@ -258,6 +258,110 @@ TEST(Window, LetsABigSendThroughAtTheReadersPace) {
   EXPECT_EQ(alice.received(), std::string(1 << 20, 'x'));
 }
 
+TEST(Stream, BringsMoreThanABufferHoldsAsTheProgramReads) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.sends(std::string(200'000, 'x')).sends("end").at(1s).closes();
+  std::string all;
+  scenario.run([&] {
+    for (std::string data; !(data = received(fd, 100'000)).empty();) all += data;
+  });
+  EXPECT_EQ(all, std::string(200'000, 'x') + "end");
+  EXPECT_EQ(scenario.took(), 1s);
+  EXPECT_TRUE(alice.is_done());
+}
+
+TEST(ReceiveWindow, IsWhatTheProgramHasUnread) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.sends(std::string(30'000, 'x')).at(1300ms).sends(std::string(10'000, 'y')).sends("end");
+  scenario.run([&] {
+    ::sleep(2);
+    EXPECT_EQ(received(fd, 100'000, MSG_PEEK).size(), 32'768U);
+    EXPECT_EQ(received(fd, 7'234).size(), 7'234U);
+    EXPECT_EQ(received(fd, 100'000, MSG_PEEK).size(), 32'768U);
+    EXPECT_FALSE(alice.is_done());  // two bytes of "end" fit
+    EXPECT_EQ(received(fd, 1), "x");
+    EXPECT_EQ(received(fd, 100'000), std::string(22'765, 'x') + std::string(10'000, 'y') + "end");
+  });
+  EXPECT_TRUE(alice.is_done());
+}
+
+TEST(ReceiveWindow, KeepsLaterStepsWaiting) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.stops_reading().sends(std::string(50'000, 'x')).resumes_reading().at(3s).sends("end");
+  scenario.run([&] {
+    EXPECT_EQ(sent(fd, std::string(65'536, 'y')), "65536");
+    EXPECT_EQ(received(fd, 17'231).size(), 17'231U);
+    EXPECT_EQ(selected({.write = {fd}}, 2s), "0");
+    EXPECT_EQ(received(fd, 1), "x");
+    EXPECT_EQ(selected({.write = {fd}}), "1, write {3}");
+    EXPECT_EQ(steady_time(), 2s);
+    EXPECT_EQ(received(fd, 100'000).size(), 32'768U);
+    EXPECT_EQ(received(fd), "end");
+    EXPECT_EQ(steady_time(), 3s);
+  });
+  EXPECT_EQ(alice.received().size(), 65'536U);
+}
+
+TEST(ReceiveWindow, HoldsBeforeAcceptAndNotAfterTheEnd) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  Peer& bob = scenario.peer("bob");
+  const int fd = alice.connected_and_handed_over();
+  alice.sends(std::string(300'000, 'x')).sees_the_end();
+  bob.connects().sends(std::string(100'000, 'z')).closes();
+  scenario.run([&] {
+    const int listener = listening_socket();
+    EXPECT_EQ(received(fd, 10).size(), 10U);
+    ::close(fd);
+    const int client = ::accept(listener, nullptr, nullptr);
+    std::size_t total = 0;
+    for (std::string data; !(data = received(client, 30'000)).empty();) total += data.size();
+    EXPECT_EQ(total, 100'000U);
+    ::close(client);
+    ::close(listener);
+  });
+  scenario.finish();
+  EXPECT_TRUE(alice.saw_a_reset());
+}
+
+TEST(ReceiveWindow, LetsAnEchoOfAnySizeThrough) {
+  constexpr std::size_t total = 8 << 20;
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.window(65'536).stops_reading().sends(std::string(total, 'x')).resumes_reading();
+  scenario.run([&] {
+    std::string kept;
+    for (std::size_t taken = 0, given = 0; given < total;) {
+      fd_set read, write;
+      FD_ZERO(&read);
+      FD_ZERO(&write);
+      if (taken < total) FD_SET(fd, &read);
+      if (!kept.empty()) FD_SET(fd, &write);
+      ASSERT_GT(::select(fd + 1, &read, &write, nullptr, nullptr), 0);
+      if (FD_ISSET(fd, &read)) {
+        kept += received(fd, 1 << 20);
+        taken = given + kept.size();
+      }
+      if (FD_ISSET(fd, &write)) {
+        const ssize_t count = ::send(fd, kept.data(), kept.size(), MSG_DONTWAIT);
+        ASSERT_GT(count, 0);
+        kept.erase(0, static_cast<std::size_t>(count));
+        given += static_cast<std::size_t>(count);
+      }
+    }
+  });
+  scenario.finish();
+  EXPECT_EQ(alice.received(), std::string(total, 'x'));
+  EXPECT_EQ(scenario.took(), 0s);
+}
+
 TEST(Pipe, TakesWhatFitsAndWaitsForTheRest) {
   Scenario scenario;
   scenario.run([] {
