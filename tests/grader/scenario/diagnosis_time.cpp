@@ -145,7 +145,7 @@ std::string too_long(const Judged& j) {
         "Keep one deadline for all your waits.",
         to_text(j.wait->began).c_str(), j.function(), in_words(j.given()).c_str(),
         in_words(*j.left).c_str());
-  const std::string unit = wrong_unit(j);
+  std::string unit = wrong_unit(j);
   if (!unit.empty()) return unit;
   return format("You gave %s %s where %s %s %s.", j.function(), in_words(j.given()).c_str(),
                 in_words(*j.left).c_str(), was(*j.left), j.asked());
@@ -183,7 +183,7 @@ std::string too_short(const Judged& j) {
   if (!gave_up || j.given() >= *j.left) return {};
   if (is_reused(j)) return reuse_sentence(j);
   if (j.given() == Time{}) return rounded_to_zero(j);
-  if (const std::string text = wrong_unit(j); !text.empty()) return text;
+  if (std::string text = wrong_unit(j); !text.empty()) return text;
   const std::string gave =
       format("You gave %s %s where %s %s %s: ", j.function(), in_words(j.given()).c_str(),
              in_words(*j.left).c_str(), was(*j.left), j.asked());
@@ -255,14 +255,14 @@ std::string many_microseconds(const Waits& waits) {
 std::string diagnose_time(const Waits& waits, const AskedTime& asked) {
   if (is_real_time()) return {};
   for (const WaitingCall& wait : waits)
-    if (const std::string text = refused(wait); !text.empty()) return text;
+    if (std::string text = refused(wait); !text.empty()) return text;
   if (std::any_of(waits.begin(), waits.end(), has_met_a_bad_descriptor)) return {};
   const std::vector<Judged> all = judged(waits, asked);
   for (const std::string& text : {only_looks(all), many_short_waits(all)})
     if (!text.empty()) return text;
   for (const auto& find : {too_long, too_short, wrong_kind})
     for (const Judged& j : all)
-      if (const std::string text = find(j); !text.empty()) return text;
+      if (std::string text = find(j); !text.empty()) return text;
   return many_microseconds(waits);
 }
 
