@@ -98,6 +98,7 @@ class SystemCalls {
   [[nodiscard]] bool is_nonblocking(int fd, int flags = 0) const;
   [[nodiscard]] std::optional<Time> timeout_option(int fd, int option) const;
   [[nodiscard]] bool is_ready(int fd, short events) const;
+  Answer dup2_onto_itself(const char* function, int fd, int flags);  // opens nothing
   Answer failed(const char* function, int fd, Recorder::Call call, int error,
                 const std::string& remark = {});
   std::optional<Answer> planned_failure(const char* family, const char* function, int fd,

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <string_view>
 
 #include "libc/real_libc.hpp"
 #include "simulation/settle.hpp"
@@ -153,10 +154,19 @@ Answer SystemCalls::duplicated(const std::string& text, const char* function, in
 }
 
 Answer SystemCalls::dup2(const char* function, int from, int to, int flags) {
+  if (from == to) return dup2_onto_itself(function, from, flags);
   const bool is_foreign = to > 2 && !knows(to) && real().fcntl(to, F_GETFD) >= 0;
-  if (from != to && (knows(to) || is_foreign)) (void)close(to);
+  if (knows(to) || is_foreign) (void)close(to);
   const int fd = flags == 0 ? real().dup2(from, to) : real().dup3(from, to, flags);
   return duplicated(format("%s(%d, %d)", function, from, to), function, from, fd, errno);
+}
+
+Answer SystemCalls::dup2_onto_itself(const char* function, int fd, int flags) {
+  const auto call = begin(function, fd, format("%s(%d, %d)", function, fd, fd));
+  const bool is_dup3 = function == std::string_view("dup3");
+  const int result = is_dup3 ? real().dup3(fd, fd, flags) : real().dup2(fd, fd);
+  if (result < 0) return failed(function, fd, call, errno);
+  return simulation_.recorder.done(call, result);
 }
 
 Answer SystemCalls::close(int fd) {

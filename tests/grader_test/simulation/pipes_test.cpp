@@ -298,3 +298,20 @@ TEST(Numbers, MayBeginAnywhere) {
     ::close(1022);
   });
 }
+
+TEST(Numbers, OntoThemselvesOpenNothing) {
+  Scenario scenario;
+  const int lent = scenario.peer("alice").connected();
+  scenario.faults().fail("dup", EMFILE);  // kept for a call that opens something
+  scenario.run([&] {
+    EXPECT_EQ(outcome(::dup2(lent, lent)), "3");
+    EXPECT_EQ(outcome(::dup2(63, 63)), "-1 EBADF");
+    EXPECT_EQ(outcome(::dup2(-1, -1)), "-1 EBADF");
+    EXPECT_EQ(outcome(::dup3(lent, lent, 0)), "-1 EINVAL");
+    const int own = new_socket();
+    EXPECT_EQ(outcome(::dup2(own, own)), "4");
+    EXPECT_EQ(outcome(::dup2(lent, 5)), "-1 EMFILE");
+    ::close(own);
+  });
+  EXPECT_TRUE(scenario.open_descriptors().empty());
+}
