@@ -3,8 +3,11 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstddef>
 #include <exception>
+#include <thread>
 
 #include "runner/check_process.hpp"
 #include "simulation/simulation.hpp"
@@ -15,7 +18,23 @@ namespace {
 
 volatile sig_atomic_t handler_run_count = 0;
 
-void count_run(int) { handler_run_count = handler_run_count + 1; }
+std::array<Time, NSIG> handlers_take{};  // by signal
+
+void sleep_for_real(Time time) {
+  const auto until = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < until) std::this_thread::sleep_until(until);
+}
+
+void count_run(int signal) {
+  handler_run_count = handler_run_count + 1;
+  const Time takes = handlers_take.at(static_cast<std::size_t>(signal));
+  if (takes == Time{}) return;
+  const Outside outside;
+  Simulation* simulation = Simulation::current();
+  if (simulation == nullptr) return sleep_for_real(takes);
+  simulation->pass(takes);
+  simulation->recorder.fault("its handler is done");
+}
 
 void install(int signal, Handler handler) {
   if (handler == Handler::own) return;
@@ -79,9 +98,12 @@ Resolver& Scenario::names() {
   return simulation_.resolver;
 }
 
-void Scenario::signal_at(Time time, int signal, Handler handler) {
+void Scenario::signal_at(Time time, int signal, Handler handler, Time takes) {
   install(signal, handler);
-  simulation_.events.plan(time, [this, signal] { simulation_.deliver_signal(signal); });
+  simulation_.events.plan(time, [this, signal, takes] {
+    handlers_take.at(static_cast<std::size_t>(signal)) = takes;
+    simulation_.deliver_signal(signal);
+  });
 }
 
 void Scenario::wall_clock_jumps_at(Time time, Time by) {

@@ -61,8 +61,11 @@ class Scenario {
   /// What getaddrinfo answers.
   Resolver& names();
 
-  /// Sends `signal` to the program at this virtual time.
-  void signal_at(Time time, int signal, Handler handler = Handler::plain);
+  /// Sends `signal` to the program at this virtual time. A handler of the scenario's own then takes
+  /// the virtual time `takes`, and the other side goes on meanwhile; only when the handler is done
+  /// does the call return that it has interrupted. The time was measured before that, as in the
+  /// kernel: the timeval that select(2) leaves does not tell of it.
+  void signal_at(Time time, int signal, Handler handler = Handler::plain, Time takes = {});
 
   /// The wall clock jumps at this virtual time; the steady clock does not.
   void wall_clock_jumps_at(Time time, Time by);

@@ -169,6 +169,7 @@ Simulation::Woken Simulation::wait(const Wait& wait) {
     is_asleep_ = true;
     run_due();
     is_asleep_ = false;
+    woken_at_ = clock.now();
     const bool is_ready = wait.ready();  // as the kernel: what a handler changes comes too late
     for (const int signal : std::exchange(arrived_, {})) raise_now(signal);
     if (is_ready) return Woken::ready;
@@ -178,6 +179,7 @@ Simulation::Woken Simulation::wait(const Wait& wait) {
       progress.useful();
       return Woken::interrupted;
     }
+    if (clock.now() > woken_at_) continue;  // a handler took time: look again
     if (deadline && *deadline <= clock.now()) return Woken::timed_out;
     const auto next = next_event();
     if (!next && !deadline)
@@ -187,6 +189,15 @@ Simulation::Woken Simulation::wait(const Wait& wait) {
     advance_to(!next || (deadline && *deadline < *next) ? *deadline : *next);
     progress.useful();
   }
+}
+
+void Simulation::pass(Time time) {
+  const Time until = sum(clock.now(), time);
+  for (auto next = next_event(); next && *next <= until; next = next_event()) {
+    advance_to(*next);
+    run_due();
+  }
+  advance_to(until);
 }
 
 int Simulation::listener_at(std::uint16_t port) const {

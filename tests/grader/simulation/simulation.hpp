@@ -91,6 +91,13 @@ class Simulation {
   /// verdict "blocked for ever" when nothing can end it.
   Woken wait(const Wait& wait);
 
+  /// When the last wait was over. What interrupted it has been handled since, and that may have
+  /// taken time.
+  [[nodiscard]] Time woken_at() const { return woken_at_; }
+
+  /// Lets time pass while the program is busy: it waits for nothing, and the other side goes on.
+  void pass(Time time);
+
   /// Lets the other side do all that is due now.
   void run_due();
 
@@ -164,6 +171,7 @@ class Simulation {
 
   std::vector<std::unique_ptr<Peer>> peers_;
   Interruption interruption_ = Interruption::none;
+  Time woken_at_{};
   bool is_asleep_ = false;    ///< a call waits: its handlers run when it has looked what is ready
   std::vector<int> arrived_;  ///< signals whose handlers have yet to run
   std::map<int, int> standard_;     ///< 0, 1, 2 as they were -> where they are kept

@@ -100,12 +100,12 @@ Answer SystemCalls::select(const char* function, int nfds, const SelectSets& set
   const auto call = begin(function, -1, text);
   if (!simulation_.diagnosis) simulation_.recorder.hint(hidden_by_nfds(nfds, sets));
   const auto wait = simulation_.waits.begin(asked);
-  asked.found = asked.watched;   // a failure leaves the sets alone
-  const auto leave_time = [&] {  // also when it fails (poll_select_finish() in fs/select.c)
-    if (timeout && left != nullptr)
-      *left = asked.left = timeout->after(simulation_.clock.now() - start);
+  asked.found = asked.watched;  // a failure leaves the sets alone
+  // Also when it fails (poll_select_finish() in fs/select.c), and before handlers run.
+  const auto leave_time = [&](Time used) {
+    if (timeout && left != nullptr) *left = asked.left = timeout->after(used);
   };
-  if (timeout && timeout->is_accepted()) leave_time();
+  if (timeout && timeout->is_accepted()) leave_time(Time{});
   if (nfds < 0 || (timeout && !timeout->is_accepted()))
     return wait_failed(call, wait, asked, EINVAL);
   if (const auto error = simulation_.faults.next_error("select"))
@@ -132,7 +132,7 @@ Answer SystemCalls::select(const char* function, int nfds, const SelectSets& set
     return count != 0;
   };
   const auto woken = simulation_.wait({ready, deadline, text, false, mask});
-  leave_time();
+  leave_time(simulation_.woken_at() - start);
   if (woken == Simulation::Woken::interrupted) return wait_failed(call, wait, asked, EINTR);
   if (count < 0) return wait_failed(call, wait, asked, error);
   copy_below(nfds, found, sets);

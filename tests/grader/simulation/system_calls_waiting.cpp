@@ -62,7 +62,7 @@ Answer SystemCalls::sleep(const char* function, Time time, Time* left) {
   const auto call = begin(function, -1, text);
   const Time until = sum(simulation_.clock.now(), time);
   const auto woken = simulation_.wait({[] { return false; }, until, text, false});
-  if (left != nullptr) *left = std::max(Time{}, until - simulation_.clock.now());
+  if (left != nullptr) *left = std::max(Time{}, until - simulation_.woken_at());
   if (woken == Simulation::Woken::interrupted) return failed(function, -1, call, EINTR);
   const Answer answer = simulation_.recorder.done(call, 0);
   if (time == Time{}) simulation_.useless(function, -1, call);

@@ -131,6 +131,51 @@ TEST(Signals, LetTheHandlerMakeCalls) {
   });
 }
 
+TEST(Signals, HandlersTakeTimeWhichSelectDoesNotMeasure) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  scenario.signal_at(200ms, SIGUSR1, Handler::plain, 300ms);
+  alice.at(400ms).sends("x");
+  scenario.run([&] {
+    fd_set set;
+    FD_ZERO(&set);
+    FD_SET(fd, &set);
+    timeval left{1, 219'000};
+    EXPECT_EQ(outcome(::select(fd + 1, &set, nullptr, nullptr, &left)), "-1 EINTR");
+    EXPECT_EQ(steady_time(), 500ms);
+    EXPECT_EQ(left.tv_sec, 1);
+    EXPECT_EQ(left.tv_usec, 19'000);
+    EXPECT_EQ(selected({.read = {fd}}, 0s), "1, read {3}");
+    EXPECT_EQ(received(fd), "x");
+  });
+  EXPECT_EQ(scenario.handler_runs(), 1);
+}
+
+TEST(Signals, ThatComeDuringAHandlerRunTheirsWithinIt) {
+  Scenario scenario;
+  scenario.signal_at(1s, SIGUSR1, Handler::plain, 1s);
+  scenario.signal_at(1300ms, SIGUSR2, Handler::plain, 900ms);
+  scenario.signal_at(1600ms, SIGUSR1, Handler::plain, 500ms);  // waits for its like to be done
+  scenario.run([&] {
+    EXPECT_EQ(selected({}, 10s), "-1 EINTR");
+    EXPECT_EQ(steady_time(), 2700ms);
+  });
+  EXPECT_EQ(scenario.handler_runs(), 3);
+}
+
+TEST(Signals, RestartRecvWhenTheHandlerIsDone) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  scenario.signal_at(1s, SIGUSR1, Handler::restarting, 2s);
+  alice.at(2s).sends("x");
+  scenario.run([&] {
+    EXPECT_EQ(received(fd), "x");
+    EXPECT_EQ(steady_time(), 3s);
+  });
+}
+
 TEST(Pselect, LetsAPendingSignalInAtOnce) {
   Scenario scenario;
   scenario.signal_at(1s, SIGUSR1);
