@@ -69,7 +69,7 @@ class Proof:
         wanted = head.get("Check", "")
         for check in failed:
             if checks[check]["state"] in ("infrastructure", "not started"):
-                self.fault(f"{name}: {check} is {checks[check]['state']}")
+                self.fault(f"{name}: {check} is {checks[check]['state']}:\n{checks[check]['report']}")
         if wanted not in checks:
             return self.fault(f"{name}: there is no check {wanted}")
         if wanted not in failed:

@@ -299,6 +299,12 @@ CheckRunner::CheckRunner(Limits limits) : limits_(limits), recording_(Recording:
 }
 
 CheckResult CheckRunner::run(const testing::TestInfo& check) {
+  CheckResult result = run_once(check);
+  if (result.state == State::infrastructure) result = run_once(check);
+  return result;
+}
+
+CheckResult CheckRunner::run_once(const testing::TestInfo& check) {
   CheckResult result;
   result.suite = check.test_suite_name();
   result.name = check.name();

@@ -41,10 +41,13 @@ class CheckRunner {
  public:
   explicit CheckRunner(Limits limits = {});
 
-  /// Runs `check` and waits for its end: at most Limits::real_seconds, usually a millisecond.
+  /// Runs `check` and waits for its end: at most Limits::real_seconds, usually a millisecond. When
+  /// the machine failed, it runs once more.
   CheckResult run(const testing::TestInfo& check);
 
  private:
+  CheckResult run_once(const testing::TestInfo& check);
+
   Limits limits_;
   Recording* recording_;
 };
