@@ -24,16 +24,19 @@ struct Ready {
 /// all that are ready then: each list is a subset of the one asked about, in the order asked, each
 /// descriptor once even if it was asked about twice. A descriptor may stand in several lists. The
 /// lists may be empty, all of them too: then it only waits. Nothing is received, sent or accepted,
-/// and the lists given are not changed; they can be used again.
+/// no pending error is taken (SO_ERROR still tells it), no mode, flag or option is changed, and the
+/// lists given can be used again.
 ///
-/// Blocks for `timeout` at the most; zero or less only looks, nothing waits for ever. Returns three
-/// empty lists when it has passed, never earlier, and later only by the granularity of the kernel's
-/// timers. A wait of a minute is one wait in the kernel, not many short ones.
+/// Blocks for `timeout` (any, Duration::max() too) at the most; zero or less only looks, nothing
+/// waits for ever. Returns three empty lists when it has passed, never earlier, and later only by
+/// the granularity of the kernel's timers. A wait of a minute is one wait in the kernel, not many
+/// short ones.
 ///
-/// Throws std::system_error, and then there are no lists: EINVAL when a descriptor is negative or
-/// does not fit into an fd_set (FD_SETSIZE, 1024, or more); EBADF when one is not open, wherever
-/// its number lies, and what() contains that number; EINTR when a signal handler ended the wait;
-/// whatever else the waiting call fails with. Of several faults any one is reported.
+/// Throws std::system_error, and then there are no lists: before it waits, EINVAL when a descriptor
+/// does not fit into an fd_set (FD_SETSIZE, 1024, or more), and EBADF when one is not open,
+/// wherever its number lies, and what() contains that number (a negative one may be either); EINTR
+/// when a signal handler ended the wait: unlike wait_readable() it does not wait again; whatever
+/// else the waiting call fails with. Of several faults any one is reported.
 [[nodiscard]] Ready select_on(std::span<const int> readers, std::span<const int> writers,
                               std::span<const int> exceptional, std::optional<Duration> timeout);
 

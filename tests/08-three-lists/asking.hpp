@@ -83,6 +83,11 @@ class AskingScenario : public grader::Scenario {
     answer.took = took();
     answer.waits = waits_of_last_run();
     answer.diagnosis = diagnose(answer.waits, asked);
+    const auto says = [&](const char* text) {
+      return answer.diagnosis.find(text) != std::string::npos;
+    };
+    if (says("nobody asked you about") && !says("FD_ZERO") && !answer.waits.back().is_poll())
+      answer.diagnosis += " Does every set begin with FD_ZERO?";
     return answer;
   }
 

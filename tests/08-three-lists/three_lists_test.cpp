@@ -37,6 +37,24 @@ int listening_socket() {
   return fd;
 }
 
+// Fills an empty pipe, behind the program's back.
+void fill(int pipe) {
+  const std::string data(static_cast<std::size_t>(::fcntl(pipe, F_GETPIPE_SZ)), 'x');
+  EXPECT_EQ(::write(pipe, data.data(), data.size()), static_cast<ssize_t>(data.size()));
+}
+
+// What a program could change for all who use `fd`.
+std::vector<long> modes_of(int fd) {
+  std::vector<long> modes{::fcntl(fd, F_GETFL), ::fcntl(fd, F_GETFD)};
+  for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) {
+    timeval time{};
+    socklen_t size = sizeof time;
+    ::getsockopt(fd, SOL_SOCKET, option, &time, &size);
+    modes.insert(modes.end(), {time.tv_sec, time.tv_usec});
+  }
+  return modes;
+}
+
 }  // namespace
 
 // Rule: select(2) leaves in each set those that are ready.
@@ -67,16 +85,20 @@ TEST(SelectOn, KeepsTheOrderAndNamesEachOnce) {
            .why = "Who is named twice is served twice, and the second receive finds nothing.",
            .read = "Your task"});
   AskingScenario scenario;
+  const int frank = scenario.peer("frank").sends_urgent('!').connected();
+  const int grace = scenario.peer("grace").sends_urgent('!').connected();
   const int dave = scenario.peer("dave").connected();
   const int erin = scenario.peer("erin").connected();
   const int alice = scenario.peer("alice").sends("hello").connected();
   const int bob = scenario.peer("bob").sends("hi").connected();
   const int carol = scenario.peer("carol").sends("hey").connected();
 
-  const auto answer = scenario.ask(
-      {.readers = {carol, alice, bob, alice, carol}, .writers = {erin, dave, erin}}, 2s);
+  const auto answer = scenario.ask({.readers = {carol, alice, bob, alice, carol},
+                                    .writers = {erin, dave, erin},
+                                    .exceptional = {grace, frank, grace}},
+                                   2s);
 
-  expect_ready(answer, {{carol, alice, bob}, {erin, dave}, {}}, "");
+  expect_ready(answer, {{carol, alice, bob}, {erin, dave}, {grace, frank}}, "");
 }
 
 // Rule: select(2) counts bits; a descriptor may be ready for two things.
@@ -217,6 +239,40 @@ TEST(SelectOn, CallsEveryEndReady) {
            "The connect has succeeded: send would not wait.");
 }
 
+// Rule: a pipe has no error to give; without its other end it would not wait either (pipe(7)).
+TEST(SelectOn, CallsABrokenPipeReady) {
+  explain({.rule = "A pipe whose other end is closed is ready: a read gives 0, a write fails.",
+           .why = "A program that reads from a pipe ends when the writer has ended.",
+           .read = "Ready means: would not wait"});
+  AskingScenario scenario;
+  Peer& keyboard = scenario.peer("keyboard");
+  const int input = keyboard.pipe_to_program();
+  keyboard.at(347ms).closes();
+  Peer& screen = scenario.peer("screen");
+  const int output = screen.pipe_from_program();
+  screen.stops_reading().at(1219ms).closes();
+  const int silent = scenario.peer("alice").connected();
+  const auto story = [](const Answer& answer, const char* what, const char* events) {
+    const bool is_poll = !answer.waits.empty() && answer.waits.back().is_poll();
+    return what + (is_poll ? format(" poll tells it by %s alone.", events) : std::string());
+  };
+
+  const auto at_the_end = scenario.ask({.readers = {input}}, 2s);
+  if (!expect_ready(at_the_end, {{input}, {}, {}},
+                    story(at_the_end,
+                          "The writer of the pipe has closed it: a read would not wait, it would "
+                          "return 0.",
+                          "POLLHUP")))
+    return;
+  fill(output);
+  const auto broken = scenario.ask({.readers = {silent}, .writers = {output}}, 2s);
+  expect_ready(broken, {{}, {output}, {}},
+               story(broken,
+                     "The pipe was full, and then its reader closed it: a write would not wait, it "
+                     "would fail.",
+                     "POLLERR"));
+}
+
 // Rule: asking takes nothing.
 TEST(SelectOn, ChangesNothing) {
   explain({.rule = "Nothing is received, sent or accepted, no error is taken, no mode is changed, "
@@ -227,10 +283,12 @@ TEST(SelectOn, ChangesNothing) {
   const int bob = scenario.peer("bob").resets().connected();
   const int carol = scenario.peer("carol").connected();
   const int alice = scenario.peer("alice").sends("hello").connected();
-  const Lists asked{.readers = {alice}, .writers = {bob}, .exceptional = {carol, bob, alice}};
+  const Lists asked{
+      .readers = {alice, bob}, .writers = {carol}, .exceptional = {carol, bob, alice}};
   const Lists lent = asked;
-  const int mode = ::fcntl(alice, F_GETFL);
-  const course::Ready wanted{{alice}, {bob}, {}};
+  ::fcntl(alice, F_SETFD, 0);  // no FD_CLOEXEC
+  const auto modes = modes_of(alice);
+  const course::Ready wanted{{alice, bob}, {carol}, {}};
 
   const auto first = scenario.ask(lent, 2s);
   if (!expect_ready(first, wanted, "") ||
@@ -239,11 +297,12 @@ TEST(SelectOn, ChangesNothing) {
                    "The lists that you were lent have changed: the exceptional one is " +
                        shown(lent.exceptional) + " now, and was " + shown(asked.exceptional) +
                        ". Work on your own copy.") ||
-      !expect_that(::fcntl(alice, F_GETFL) == mode,
-                   "You changed the mode of a descriptor that was lent. The mode is the caller's: "
-                   "leave it as it was."))
+      !expect_that(modes_of(alice) == modes,
+                   "You changed the mode of a descriptor that was lent, or a timeout or flag of "
+                   "it. They are the caller's: leave them as they were."))
     return;
-  if (!expect_ready(scenario.ask(lent, 2s), wanted, "The same question was asked a second time."))
+  if (!expect_ready(scenario.ask(lent, 2s), wanted, "The same question was asked a second time.") ||
+      !expect_ready(scenario.ask({.writers = {bob}}, 2s), {{}, {bob}, {}}, ""))
     return;
   const auto other = scenario.ask({.readers = {carol}}, 3s);
   if (!expect_ready(other, {}, "Only carol was asked about, who is silent.") ||
@@ -261,6 +320,6 @@ TEST(SelectOn, ChangesNothing) {
                "alice sent \"hello\", and afterwards not all of it was there: something was "
                "taken. Only ask; receiving is the caller's business.") &&
       expect_that(error == ECONNRESET,
-                  "bob's connection was reset, and the caller found no error: reading SO_ERROR "
-                  "takes it away. Do not read it.");
+                  "bob's connection was reset, and the caller found no error: some call of yours "
+                  "took it. A recv, a send and reading SO_ERROR do that. Only ask.");
 }
