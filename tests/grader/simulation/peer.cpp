@@ -57,19 +57,31 @@ Peer& Peer::after(Time delay) {
 }
 
 Peer& Peer::window(std::uint64_t bytes) {
-  only_simulated("Peer::window()");
+  if (bytes > 0) only_simulated("Peer::window() of a size");
   connection_.window_bytes = bytes;
+  if (connection_.program_fd >= 0) fill_closed_window();
   return *this;
 }
 
 Peer& Peer::opens_window(std::uint64_t bytes) {
-  only_simulated("Peer::opens_window()");
+  if (bytes == 0 || connection_.window_bytes > 0)
+    only_simulated("Peer::opens_window() that is not closed before");
   return add([this, bytes] {
     connection_.window_bytes = bytes;
+    if (connection_.peer_fd >= 0) filler_.drop(connection_.peer_fd);
     simulation_.recorder.peer(name(), "opens its window",
                               name() + " has room for " + byte_count(bytes));
     return true;
   });
+}
+
+// What the kernel's buffers hold is not known: they are filled.
+void Peer::fill_closed_window() {
+  if (!simulation_.driver || connection_.window_bytes > 0 || filler_.is_there()) return;
+  if (connection_.medium != Connection::Medium::pipe_to_program &&
+      !filler_.fill(connection_.program_fd))
+    simulation_.give_verdict(Verdict::infrastructure,
+                             "the buffers on the way to " + name() + " cannot be filled");
 }
 
 // ---- deeds
@@ -168,6 +180,8 @@ Peer& Peer::finishes_sending() {
 Peer& Peer::closes() {
   return add([this] {
     if (connection_.peer_fd < 0) return true;
+    if (filler_.is_there() && !connection_.is_pipe())
+      only_simulated("Peer::closes() with a closed window");  // it would be a reset
     const bool resets = !connection_.is_pipe() && bytes_to_read(connection_.peer_fd) > 0;
     real().close(connection_.peer_fd);
     connection_.peer_fd = -1;
@@ -312,7 +326,7 @@ std::optional<Time> Peer::next() const {
 }
 
 int Peer::reads_from() const {
-  const bool has_no_more = end_at_ || reset_at_ || !is_reading_;
+  const bool has_no_more = end_at_ || reset_at_ || !is_reading_ || filler_.is_there();
   const bool only_writes = connection_.medium == Connection::Medium::pipe_to_program;
   return has_no_more || only_writes ? -1 : connection_.peer_fd;
 }
@@ -337,7 +351,7 @@ bool Peer::notice_late_reset() {
 }
 
 bool Peer::drain(std::size_t bytes_max) {
-  if (connection_.peer_fd < 0 || reset_at_) return false;
+  if (connection_.peer_fd < 0 || reset_at_ || filler_.is_there()) return false;
   if (connection_.medium == Connection::Medium::pipe_to_program) return false;
   if (end_at_) return !connection_.is_pipe() && notice_late_reset();
   const std::size_t before = received_.size();

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "real_time/filler.hpp"
 #include "simulation/connection.hpp"
 #include "simulation/network.hpp"
 #include "simulation/time.hpp"
@@ -104,7 +105,9 @@ class Peer {
   /// How many bytes the program may have under way to this peer before its sends wait; from now on,
   /// which is before the script begins. The program's socket is writable as long as one more fits.
   /// In this the model differs from the kernel, whose limit varies, may be megabytes, and which
-  /// calls a socket writable while at least a third of that is free.
+  /// calls a socket writable while at least a third of that is free. In real time there is no
+  /// window of a size: only window(0), which is the kernel's own buffers full, and what opens it,
+  /// which leaves them empty.
   Peer& window(std::uint64_t bytes);
 
   /// Step: the window has this size from now on. window(0) and then opens_window() make a socket
@@ -158,6 +161,7 @@ class Peer {
   [[nodiscard]] Address own_address() const;
   bool try_connect(std::uint16_t port, Where where);
   int make_pipe(Connection::Medium medium);
+  void fill_closed_window();  // in real time
   bool send_now(const std::string& data, std::size_t& offset);
   bool write_now(const std::string& data, std::size_t& offset);
   void record_sent(const std::string& data, std::size_t begin, std::size_t end);
@@ -169,6 +173,7 @@ class Peer {
 
   Simulation& simulation_;
   Connection connection_;
+  Filler filler_;  ///< in real time, while its window is closed
   int number_;
   std::deque<Step> steps_;
   std::optional<Time> next_at_;

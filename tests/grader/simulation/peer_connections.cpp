@@ -81,6 +81,7 @@ int Peer::connected() {
   file->other_end = own_address();
   file->bound = Address::of("192.0.2.1", simulation_.network.shown_port(local_port(program_fd)));
   simulation_.adopt(program_fd, std::move(file), true, "the check");
+  fill_closed_window();
   return program_fd;
 }
 
@@ -112,10 +113,12 @@ int Peer::make_pipe(Connection::Medium medium) {
   file->description = (program_reads ? "the pipe from " : "the pipe to ") + name();
   file->connection = &connection_;
   simulation_.adopt(program_fd, std::move(file), true, "the check");
+  fill_closed_window();
   return program_fd;
 }
 
 bool Peer::try_connect(std::uint16_t port, Where where) {
+  if (connection_.window_bytes == 0) only_simulated("Peer::window(0) of a client");
   const int listener = simulation_.listener_at(port);
   if (listener < 0 && simulation_.driver) return false;  // not yet
   if (listener < 0)

@@ -418,3 +418,53 @@ TEST(Window, OfZeroLetsTheEndThrough) {
   scenario.finish();
   EXPECT_EQ(alice.end_at(), Time{});
 }
+
+// ---- a closed window, which real time has, too
+
+TEST(ClosedWindow, OpensAtItsTime) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice").window(0);
+  const int fd = alice.connected();
+  alice.at(1300ms).opens_window(100).receives("hello!").sends("thanks").finishes_sending();
+  scenario.run([&] {
+    EXPECT_EQ(sent(fd, "x", MSG_DONTWAIT), "-1 EAGAIN");
+    EXPECT_EQ(selected({.read = {fd}, .write = {fd}}, 1s), "0");
+    EXPECT_EQ(selected({.write = {fd}}), "1, write {3}");
+    EXPECT_EQ(steady_time(), 1300ms);
+    EXPECT_EQ(::fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+    EXPECT_EQ(sent(fd, "hello!"), "6");
+    EXPECT_EQ(received(fd), "thanks");
+    EXPECT_EQ(steady_time(), 1300ms);
+  });
+  EXPECT_EQ(alice.received(), "hello!");
+  EXPECT_EQ(alice.received_at(0), 1300ms);
+}
+
+TEST(ClosedWindow, KeepsASendWaitingUntilTheReset) {
+  Scenario scenario;
+  const int fd = scenario.peer("alice").window(0).at(1300ms).resets().connected();
+  scenario.run([&] {
+    EXPECT_EQ(sent(fd, "hello", MSG_NOSIGNAL), "-1 ECONNRESET");
+    EXPECT_EQ(steady_time(), 1300ms);
+  });
+  EXPECT_EQ(scenario.took(), 1300ms);
+}
+
+TEST(ClosedWindow, OfAPipeOpensAtItsTime) {
+  Scenario scenario;
+  Peer& screen = scenario.peer("screen").window(0);
+  const int out = screen.at(1300ms).opens_window(65'536).pipe_from_program();
+  Peer& printer = scenario.peer("printer").window(0);
+  const int broken = printer.at(1700ms).closes().pipe_from_program();
+  ::signal(SIGPIPE, SIG_IGN);
+  scenario.run([&] {
+    EXPECT_EQ(selected({.write = {out, broken}}, 1s), "0");
+    EXPECT_EQ(::write(out, "hello", 5), 5);
+    EXPECT_EQ(steady_time(), 1300ms);
+    EXPECT_EQ(::write(broken, "x", 1), -1);
+    EXPECT_EQ(errno, EPIPE);
+    EXPECT_EQ(steady_time(), 1700ms);
+  });
+  EXPECT_EQ(screen.received(), "hello");
+  EXPECT_EQ(screen.received_at(4), 1300ms);
+}
