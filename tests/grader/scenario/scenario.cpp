@@ -7,8 +7,8 @@
 #include <chrono>
 #include <cstddef>
 #include <exception>
-#include <thread>
 
+#include "libc/real_libc.hpp"
 #include "runner/check_process.hpp"
 #include "simulation/simulation.hpp"
 #include "simulation/text.hpp"
@@ -20,9 +20,15 @@ volatile sig_atomic_t handler_run_count = 0;
 
 std::array<Time, NSIG> handlers_take{};  // by signal
 
+// Until then, whatever handlers run meanwhile: std::this_thread::sleep_until() would sleep on for
+// what was left when the first of them began.
 void sleep_for_real(Time time) {
   const auto until = std::chrono::steady_clock::now() + time;
-  while (std::chrono::steady_clock::now() < until) std::this_thread::sleep_until(until);
+  for (Time left = time; left > Time{}; left = until - std::chrono::steady_clock::now()) {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+    const timespec rest{seconds.count(), (left - seconds).count()};
+    real().nanosleep(&rest, nullptr);
+  }
 }
 
 void count_run(int signal) {
