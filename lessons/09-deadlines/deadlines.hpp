@@ -37,13 +37,13 @@ namespace course {
 /// without its ending LF; a CR before it is left in place, and a zero byte is a byte like any
 /// other. Takes not one byte that comes after the LF. Waits no longer than `idle` for any one byte,
 /// from the call or from the byte before it on, and no longer than `total` for all of it, from the
-/// call on; whichever is over first. Both are measured by the clock: signals neither end nor
-/// lengthen them. What is there already, bytes or the end, counts even when no time is left.
-/// Returns ok when the LF came; timed_out when a limit was reached; eof when the peer finished
-/// before the LF; error with the errno of the receive or the wait that failed (any but EINTR). In
-/// all cases `line` holds what came, behind what it held before, and `bytes` counts the bytes
-/// taken, the LF among them. Throws nothing for any of this. When it returns, the socket has the
-/// mode and the options that it had before.
+/// call on; whichever is over first. Duration::max() is no limit; zero or less is no time at all.
+/// Both are measured by the clock: signals neither end nor lengthen them. What is there already,
+/// bytes or the end, counts even when no time is left. Returns ok when the LF came; timed_out when
+/// a limit was reached; eof when the peer finished before the LF; error with the errno of the
+/// receive or the wait that failed (any but EINTR). In all cases `line` holds what came, behind
+/// what it held before, and `bytes` counts the bytes taken, the LF among them. Throws nothing for
+/// any of this. When it returns, the socket has the mode and the options that it had before.
 [[nodiscard]] IoResult read_line(int fd, std::string& line, Duration idle, Duration total);
 
 }  // namespace course

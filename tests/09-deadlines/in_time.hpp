@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "09-deadlines/deadlines.hpp"
+#include "report/recording.hpp"
 #include "scenario/check.hpp"
 #include "scenario/waiting.hpp"
 #include "simulation/text.hpp"
@@ -65,6 +66,7 @@ struct Found : Ending {
 /// What came of recv_exact() or read_line().
 struct Received : Ending {
   course::IoResult result = {};
+  std::optional<std::size_t> taken = {};  ///< bytes that its calls took; nothing: not known
 };
 
 /// A scenario that calls the functions of this lesson.
@@ -85,13 +87,16 @@ class InTimeScenario : public grader::Scenario {
 
   Received recv_exact(int fd, course::bytes buffer, Limit limit) {
     Received received;
+    const std::size_t calls_before = calls_so_far();
     call(received, {.reading = {fd}, .time = {.timeout = not_below_zero(limit)}},
          [&] { received.result = course::recv_exact(fd, buffer, deadline_in(limit)); });
+    look_at_receives(received, calls_before);
     return received;
   }
 
   Received read_line(int fd, std::string& line, course::Duration idle, course::Duration total) {
     Received received;
+    const std::size_t calls_before = calls_so_far();
     const grader::AskedTime asked{.timeout = not_below_zero(total), .idle = not_below_zero(idle)};
     call(received, {.reading = {fd}, .time = asked},
          [&] { received.result = course::read_line(fd, line, idle, total); });
@@ -101,13 +106,58 @@ class InTimeScenario : public grader::Scenario {
     const auto tells = [](const grader::WaitingCall& wait) {
       return wait.error == EINTR || wait.error == EINVAL;
     };
-    if (std::none_of(waits.begin(), waits.end(), tells)) received.diagnosis.clear();
+    if (waited_after_failure().empty() && std::none_of(waits.begin(), waits.end(), tells))
+      received.diagnosis.clear();
+    look_at_receives(received, calls_before);
     return received;
   }
 
  private:
   static course::Deadline deadline_in(Limit limit) {
     return limit ? course::Deadline::after(*limit) : course::Deadline::never();
+  }
+
+  [[nodiscard]] std::size_t calls_so_far() const {
+    return grader::is_real_time() ? 0 : calls().size();
+  }
+
+  // A wait went on after one that failed for another reason than a signal.
+  [[nodiscard]] std::string waited_after_failure() const {
+    const auto waits = waits_of_last_run();
+    for (std::size_t i = 0; i + 1 < waits.size(); ++i)
+      if (waits[i].error == ENOMEM && waits[i + 1].watched == waits[i].watched)
+        return "You waited again after ENOMEM; only EINTR goes away by that.";
+    return {};
+  }
+
+  // What the receives of the last run tell: how much they took, and whether one of them waited.
+  void look_at_receives(Received& received, std::size_t calls_before) const {
+    if (grader::is_real_time()) return;
+    const auto all = calls();
+    if (all.size() >= grader::Recording::entries_max) return;  // the first may be forgotten
+    std::size_t taken = 0;
+    std::string waited;
+    bool has_time_limit = false;
+    for (std::size_t i = std::min(calls_before, all.size()); i < all.size(); ++i) {
+      const grader::Call& call = all[i];
+      has_time_limit |= call.function == "setsockopt";
+      if (!call.function.starts_with("re") || call.text.find("MSG_OOB") != std::string::npos)
+        continue;  // recv, recvfrom, recvmsg, read, readv
+      const bool is_peek = call.text.find("MSG_PEEK") != std::string::npos;
+      if (call.value > 0 && !is_peek) taken += static_cast<std::size_t>(call.value);
+      if (waited.empty() && call.returned > call.began) waited = told_wait(call);
+    }
+    received.taken = taken;
+    if (!waited.empty() && !has_time_limit) received.diagnosis = waited;
+  }
+
+  static std::string told_wait(const grader::Call& call) {
+    const bool wants_all = call.text.find("MSG_WAITALL") != std::string::npos;
+    return grader::format(
+        "Your %s waited from %s on, and knows no deadline: %s. Receive once what is there, then "
+        "wait for more until the deadline.",
+        call.function.c_str(), grader::to_text(call.began).c_str(),
+        wants_all ? "with MSG_WAITALL it waits for all that fits" : "nothing was there to receive");
   }
 
   static std::optional<Time> not_below_zero(Limit limit) {
@@ -129,7 +179,8 @@ class InTimeScenario : public grader::Scenario {
     } catch (...) {
     }
     ending.took = took();
-    ending.diagnosis = diagnose(waits_of_last_run(), asked);
+    ending.diagnosis = waited_after_failure();
+    if (ending.diagnosis.empty()) ending.diagnosis = diagnose(waits_of_last_run(), asked);
   }
 };
 
@@ -139,7 +190,9 @@ inline course::bytes room(std::string& text) { return std::as_writable_bytes(std
 /// The name of an errno, in whichever of the two categories that hold errno values.
 inline std::string errno_of(const std::error_code& code) {
   const bool is_errno = code == std::error_condition(code.value(), std::generic_category());
-  return is_errno && code ? grader::error_name(code.value()) : "without errno";
+  if (!is_errno || !code) return "without errno";
+  const bool is_right = code.category() == std::system_category();
+  return grader::error_name(code.value()) + (is_right ? "" : " of another category");
 }
 
 /// "ok, 5 bytes", "error ECONNRESET, 0 bytes".
@@ -199,6 +252,15 @@ inline bool expect_found(const Found& found, const course::Ready& wanted, Time t
   return false;
 }
 
+/// Everything is as `wanted` but the number of bytes, and those were taken: the count is wrong.
+inline bool only_counts_wrong(const Received& received, const std::string& wanted) {
+  const auto comma = wanted.find(", ") + 2;
+  const std::string got = told(received);
+  return received.has_returned && received.taken &&
+         got.substr(0, got.find(", ") + 2) == wanted.substr(0, comma) &&
+         grader::byte_count(*received.taken) == wanted.substr(comma);
+}
+
 /// The function must have returned `wanted` ("ok, 5 bytes") after `time`; `situation` says what was
 /// the case and `advice` what to do, unless the waits or the kind of the difference say it better.
 inline bool expect_received(const Received& received, const std::string& wanted, Time time,
@@ -212,9 +274,26 @@ inline bool expect_received(const Received& received, const std::string& wanted,
   const bool has_failed =
       !received.has_returned || received.result.status == course::IoStatus::error;
   if (is_timely && !has_failed) judged.diagnosis.clear();  // it is not about the time
+  if (is_timely && only_counts_wrong(received, wanted))
+    judged.diagnosis =
+        grader::format("You took %s and reported %zu: `bytes` counts all that were taken%s.",
+                       grader::byte_count(*received.taken).c_str(), received.result.bytes,
+                       received.result.bytes + 1 == *received.taken ? ", an LF too" : "");
   fail_with(judged, situation, advice, wanted + ", after " + grader::to_text(time),
             received.has_returned ? got + ", after " + grader::to_text(received.took) : got, where);
   return false;
+}
+
+/// A wait that failed with ENOMEM must be the answer.
+inline bool expect_no_memory(const Received& received, const std::string& function) {
+  const bool is_error = received.has_returned && received.result.status == course::IoStatus::error;
+  const std::string advice =
+      !received.has_returned
+          ? "Return it, like the error of a receive; " + function + " throws nothing for that."
+      : is_error ? "Return that errno, as it is, in std::system_category()."
+                 : "That is no silence and no end: return error with its errno.";
+  return expect_received(received, "error ENOMEM, 0 bytes", 0s, "The waiting call said ENOMEM.",
+                         advice);
 }
 
 /// Fifteen signals from `first` on, 70 ms apart; every other handler has SA_RESTART.
