@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/time.h>
 
 #include <algorithm>
@@ -27,6 +29,13 @@ bool aborts_when_closed(int fd) {
   socklen_t length = sizeof option;
   return real().getsockopt(fd, SOL_SOCKET, SO_LINGER, &option, &length) == 0 &&
          option.l_onoff != 0 && option.l_linger == 0;
+}
+
+// A regular file or /dev/null; at its end when no bytes are left to read.
+bool is_file_or_null(int fd) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return false;
+  return S_ISREG(status.st_mode) || (S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3));
 }
 
 // Blocks the signals of `mask` as well while it lives.
@@ -293,6 +302,13 @@ std::string Simulation::waiting_peers() const {
   return text;
 }
 
+// A pipe without writers, to a program that uses poll (pipe(7)).
+bool Simulation::tells_the_end_by_hup_alone(int fd) const {
+  if (waits.calls().empty() || !waits.calls().back().is_poll()) return false;
+  pollfd entry{fd, POLLIN, 0};
+  return real().poll(&entry, 1, 0) == 1 && entry.revents == POLLHUP;
+}
+
 // Why a read of `fd` would not wait, and what to do about it.
 std::string Simulation::why_readable(int fd) const {
   const OpenFile* file = descriptors.file(fd);
@@ -303,10 +319,17 @@ std::string Simulation::why_readable(int fd) const {
   const Connection* connection = file->connection;
   if (connection != nullptr && connection->peer_reset)
     return ": " + connection->name + " has reset it, and it stays readable for ever";
+  if (connection != nullptr && connection->peer_finished && tells_the_end_by_hup_alone(fd))
+    return ": " + connection->name +
+           " has finished, which poll tells with POLLHUP, without POLLIN. Read to learn of the "
+           "end, "
+           "and then watch it no longer";
   if (connection != nullptr && connection->peer_finished)
     return ": " + connection->name +
            " has finished, and the end of a stream stays readable for "
            "ever. Watch it no longer";
+  if (is_file_or_null(fd))
+    return ": nothing is left in it, so read gives 0, and a file stays ready. Watch it no longer";
   return {};
 }
 
@@ -330,6 +353,9 @@ std::string Simulation::what_wakes() const {
         wait.found.writing.front());
   if (!wait.found.exceptional.empty())
     return format("Descriptor %d is exceptional each time", wait.found.exceptional.front());
+  if (wait.is_poll())
+    return "poll reports POLLHUP and POLLERR whether asked or not. To watch an entry no longer, "
+           "make its fd -1";
   return {};
 }
 

@@ -165,6 +165,7 @@ class Simulation {
   void allow_number(int number);
   void give_back_numbers();
   [[nodiscard]] std::string waiting_peers() const;
+  [[nodiscard]] bool tells_the_end_by_hup_alone(int fd) const;
   [[nodiscard]] std::string why_readable(int fd) const;
   [[nodiscard]] std::string what_wakes() const;
   void note_diagnosis();

@@ -83,6 +83,42 @@ MISBEHAVIOUR(BusyLoop, WaitingForTheEndOfTheStream) {
 }
 
 // Gives: stuck, busy loop
+// Says: keyboard has finished, which poll tells with POLLHUP, without POLLIN. Read to learn of
+MISBEHAVIOUR(BusyLoop, WaitingForPollinAtTheEndOfAPipe) {
+  grader::Peer& keyboard = world.scenario.peer("keyboard");
+  const int in = keyboard.pipe_to_program();
+  keyboard.at(31ms).closes();
+  pollfd entry{in, POLLIN, 0};
+  do {
+    ::poll(&entry, 1, -1);
+  } while ((entry.revents & POLLIN) == 0);
+}
+
+// Gives: stuck, busy loop
+// Says: poll reports POLLHUP and POLLERR whether asked or not. To watch an entry no longer, make
+MISBEHAVIOUR(BusyLoop, AskingForNothing) {
+  grader::Peer& keyboard = world.scenario.peer("keyboard");
+  const int in = keyboard.pipe_to_program();
+  keyboard.at(31ms).closes();
+  for (;;) {
+    pollfd entry{in, 0, 0};
+    ::poll(&entry, 1, -1);
+  }
+}
+
+// Gives: stuck, busy loop
+// Says: each time: nothing is left in it, so read gives 0, and a file stays ready. Watch it no
+MISBEHAVIOUR(BusyLoop, WithAFileAtItsEnd) {
+  const int in = world.scenario.file("");
+  for (;;) {
+    fd_set read;
+    FD_ZERO(&read);
+    FD_SET(in, &read);
+    ::select(in + 1, &read, nullptr, nullptr, nullptr);
+  }
+}
+
+// Gives: stuck, busy loop
 // Says: It says EBADF each time, because 40 is not open. Take that out
 MISBEHAVIOUR(BusyLoop, WithAClosedDescriptor) {
   for (;;) {
