@@ -2,6 +2,8 @@
 /// Somebody at a desk, with a keyboard and a screen, who talks to alice.
 #pragma once
 
+#include <signal.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <exception>
@@ -24,12 +26,26 @@ struct Outcome {
   [[nodiscard]] std::string told() const {
     if (!thrown.empty()) return "threw " + thrown;
     const std::string value_text = "returned " + std::to_string(value);
-    return value == 0 ? value_text : value_text + " with " + error_name(error) + " in errno";
+    if (value == 0) return value_text;
+    return value_text + " with " + error_name(error) + " in errno" +
+           (error == ENOTSOCK ? " (recv and send work on sockets only)" : "");
   }
 
   [[nodiscard]] bool is(int wanted) const { return thrown.empty() && value == wanted; }
   [[nodiscard]] bool is_failure(int wanted) const { return is(1) && error == wanted; }
 };
+
+/// For the process, which is the check's own.
+inline void handle_sigpipe_with(void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  ::sigaction(SIGPIPE, &action, nullptr);
+}
+
+/// Whether the call takes bytes, from whomever.
+inline bool receives(const Call& call) {
+  return call.function.rfind("re", 0) == 0 && call.text.find("MSG_PEEK") == std::string::npos;
+}
 
 /// `in` is a pipe from the keyboard (3), `out` a pipe to the screen (4), `sock` a connection to
 /// alice (5).
@@ -79,6 +95,17 @@ class Desk : public Scenario {
     return std::any_of(made.begin(), made.end(), [&](const Call& call) {
       return call.who == who.name() && call.began <= time && call.returned > time;
     });
+  }
+
+  /// What explains more than that something is missing: a call for sockets on a pipe, or a read
+  /// that waited for one source alone. Else `advice`.
+  [[nodiscard]] std::string advice_about(const Outcome& outcome, const std::string& advice) const {
+    if (outcome.is_failure(ENOTSOCK)) return "Use read and write for in and out.";
+    for (const Call& call : calls_of_this_desk())
+      if (receives(call) && call.returned > call.began)
+        return call.text + " waited from " + to_text(call.began) + " to " + to_text(call.returned) +
+               ". Ask about both sources first, and take what is there.";
+    return advice;
   }
 
  private:

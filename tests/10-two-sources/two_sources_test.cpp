@@ -4,6 +4,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -25,10 +26,6 @@ constexpr std::size_t much = 4'000;
 struct Busy : Desk {
   Busy() { faults().recv_gives_at_most(100); }
 };
-
-bool receives(const Call& call) {
-  return call.function.rfind("re", 0) == 0 && call.text.find("MSG_PEEK") == std::string::npos;
-}
 
 bool sends(const Call& call) {
   return call.function.rfind("send", 0) == 0 || call.function.rfind("write", 0) == 0;
@@ -62,10 +59,51 @@ bool expect_texts(const Desk& desk, const Outcome& outcome, const std::string& o
   const auto expect = [&](const char* who, const std::string& got, const std::string& wanted) {
     return expect_that(got == wanted, start + who + " got " + quoted(got, 40) + " instead of " +
                                           quoted(wanted, 40) + ", and netcat " + outcome.told() +
-                                          ". " + advice);
+                                          ". " + desk.advice_about(outcome, advice));
   };
   return expect("the screen", desk.screen.received(), on_the_screen) &&
          expect("alice", desk.alice.received(), for_alice);
+}
+
+struct Sizes {
+  std::size_t from_keyboard = 0, from_alice = 0;
+};
+
+// How much the program takes from either source with its first read, when there is plenty; the same
+// from both, when it came to one only.
+Sizes sizes_of_the_reads() {
+  Desk desk;
+  handle_sigpipe_with(SIG_IGN);  // another check's subject
+  desk.keyboard.sends(std::string(65'536, 'x')).at(2900ms).closes();
+  desk.alice.sends(std::string(32'768, 'x')).at(2700ms).closes();
+  desk.screen.receives("x").closes();
+  desk.netcat();
+  Sizes sizes;
+  std::vector<Call> reads = desk.calls_of_this_desk();
+  std::reverse(reads.begin(), reads.end());  // the first of each is the last to be noted
+  for (const Call& call : reads) {
+    if (!receives(call) || call.value <= 0) continue;
+    auto& size = call.who == desk.alice.name() ? sizes.from_alice : sizes.from_keyboard;
+    size = static_cast<std::size_t>(call.value);
+  }
+  if (sizes.from_alice == 0) sizes.from_alice = sizes.from_keyboard;
+  if (sizes.from_alice == 0) sizes.from_alice = 4096;  // nothing is known of it
+  if (sizes.from_keyboard == 0) sizes.from_keyboard = sizes.from_alice;
+  return sizes;
+}
+
+// What its waits tell about descriptors with other numbers than 3, 4 and 5.
+std::string advice_about_numbers(const Desk& desk) {
+  const auto has = [](const std::vector<int>& fds, int fd) {
+    return std::find(fds.begin(), fds.end(), fd) != fds.end();
+  };
+  const std::vector<int> sources = {desk.in, desk.sock};
+  for (const WaitingCall& wait : desk.waits_of_last_run())
+    for (const int fd : sources)
+      if (has(wait.overlooked.reading, fd))
+        return "nfds is one above the highest descriptor in any set.";
+  if (has(sources, 0)) return "0 is a descriptor like any other.";
+  return "A descriptor may have any number below FD_SETSIZE.";
 }
 
 }  // namespace
@@ -108,14 +146,49 @@ TEST(Netcat, CarriesBothWaysAsItComes) {
                   (other.name() == "alice" ? "alice" : "the keyboard") +
                   " alone. Ask select about both.");
     if (!outcome.is(0) || desk.took() < came)
-      return fail(start + "netcat " + outcome.told() + " at " + shown(desk.took()) +
-                  ". Go on until alice has finished.");
-    return fail(start +
-                "Meanwhile it lay in a buffer of yours. Pass on what a read gave before you wait "
-                "again.");
+      return fail(start + "netcat " + outcome.told() + " at " + shown(desk.took()) + ". " +
+                  desk.advice_about(outcome, "Go on until alice has finished."));
+    return fail(start + desk.advice_about(outcome,
+                                          "Meanwhile it lay in a buffer of yours. Pass on what a "
+                                          "read gave before you wait again."));
   }
   expect_texts(desk, outcome, "name? Hello, ", "ada\n", "All came in time, but ",
                "Pass on what came, and nothing else.");
+}
+
+// Rule: what has ended is readable for ever, so it must not be asked about again.
+TEST(Netcat, AsksAnEndedInNoMore) {
+  explain({.rule = "When in has ended, take it out of the set; from then on only the peer decides.",
+           .why = "A source at its end is always ready: select returns at once, for ever.",
+           .read = "Two ends"});
+  enum class Source { pipe, null_device, untold };
+  for (const Source source : {Source::pipe, Source::null_device, Source::untold}) {
+    Desk desk;
+    if (source == Source::null_device) desk.in = desk.null_device();
+    if (source == Source::untold) desk.faults().fail("shutdown", ENOTCONN, 1'000);
+    desk.keyboard.at(31ms).closes();
+    desk.alice.at(1219ms).sends("hello").at(2700ms).sends(", world").closes();
+
+    const Outcome outcome = desk.netcat();
+
+    if (!expect_that(desk.screen.received_at(0).value_or(1219ms) == 1219ms,
+                     "in had ended, alice said \"hello\" at 1.219 s, and it " +
+                         arrival(desk.screen, 0) + ". " +
+                         desk.advice_about(outcome, "Go on writing at once what comes.")))
+      return;
+    if (outcome.is(0) && desk.screen.received() == "hello, world") continue;
+    const std::string start = source == Source::pipe          ? "The pipe at in was closed, "
+                              : source == Source::null_device ? "in is /dev/null, which ends at "
+                                                                "once, "
+                                                              : "in had ended, shutdown said "
+                                                                "ENOTCONN, ";
+    const std::string end = source == Source::untold
+                                ? "Whether the peer could be told or not: what it says decides."
+                                : "Go on until alice has finished.";
+    return fail(start + "alice said \"hello\" and later \", world\", and netcat " + outcome.told() +
+                " with " + quoted(desk.screen.received()) + " on the screen. " +
+                desk.advice_about(outcome, end));
+  }
 }
 
 // Rule: several descriptors can be ready after one wait; each of them is served (select_tut(2)).
@@ -142,6 +215,44 @@ TEST(Netcat, ServesBothInEveryTurn) {
 
   expect_early(moved_before(listening, receives, listening.alice),
                "alice sent much at once. What had been typed");
+}
+
+// Rule: a read that filled the buffer says nothing about what is left (read(2)).
+TEST(Netcat, AsksBeforeEveryRead) {
+  explain({.rule = "Before every read ask whether it would wait, however much the last one gave.",
+           .why = "A full buffer need not mean that more is there: the next read may wait.",
+           .read = "Both, and a piece of each"});
+  const auto [from_keyboard, from_alice] = sizes_of_the_reads();
+  for (const bool types : {true, false}) {
+    const std::string piece = std::string((types ? from_keyboard : from_alice) - 1, 'x') + '\n';
+    Desk desk;
+    Peer& first = types ? desk.keyboard : desk.alice;
+    Peer& second = types ? desk.alice : desk.keyboard;
+    first.at(31ms).sends(piece);
+    second.at(583ms).sends("hello\n");
+    desk.alice.at(2700ms).closes();
+    desk.keyboard.at(2900ms).closes();
+
+    const Outcome outcome = desk.netcat();
+
+    const Peer& reader = types ? desk.screen : desk.alice;
+    const std::string& carried = types ? desk.alice.received() : desk.screen.received();
+    const std::string start =
+        format("%s gave %s, as many as a read of yours takes, and fell silent; ",
+               types ? "The keyboard" : "alice", byte_count(piece.size()).c_str());
+    const std::string advice =
+        desk.was_reading_from(first, 583ms)
+            ? "A full buffer does not mean that more is there: read once, and ask again."
+            : desk.advice_about(outcome, "Wait for both in one call.");
+    if (!expect_that(reader.received_at(0) == 583ms,
+                     start + "what " + (types ? "alice sent" : "was typed") + " at 0.583 s " +
+                         arrival(reader, 0) + ", and netcat " + outcome.told() + ". " + advice) ||
+        !expect_that(carried == piece,
+                     start + format("%zu of them arrived, and netcat %s. Carry on all that a read "
+                                    "gave.",
+                                    carried.size(), outcome.told().c_str())))
+      return;
+  }
 }
 
 // Rule: write(2) and send(2) may take fewer bytes than they are offered.
@@ -181,7 +292,8 @@ TEST(Netcat, GoesOnAfterASignal) {
 
     if (waiting.took() < 2700ms)
       return fail("A signal came while you waited, and netcat " + outcome.told() + " at " +
-                  shown(waiting.took()) + ". EINTR is no failure: wait again.");
+                  shown(waiting.took()) + ". " +
+                  waiting.advice_about(outcome, "EINTR is no failure: wait again."));
     if (waiting.was_reading_from(waiting.keyboard, 1219ms) ||
         waiting.was_reading_from(waiting.alice, 1583ms))
       return fail(
@@ -206,7 +318,8 @@ TEST(Netcat, GoesOnAfterASignal) {
     const std::string start = "Every other " + what + " was interrupted (EINTR): ";
     const char* const advice = "EINTR is neither a failure nor an end: do it again.";
     if (!expect_texts(desk, outcome, "hello, world", "bye bye\n", start, advice) ||
-        !expect_that(outcome.is(0), start + "netcat " + outcome.told() + ". " + advice))
+        !expect_that(outcome.is(0), start + "netcat " + outcome.told() + ". " +
+                                        desk.advice_about(outcome, advice)))
       return;
   }
 }
@@ -218,39 +331,31 @@ TEST(Netcat, CarriesEveryByteAsItIs) {
            .read = "Your task"});
   const std::string data = all_values(3'000) + '\n', answer = all_values(2'983);
   Desk desk;
-  desk.keyboard.at(31ms).sends(data).at(2900ms).closes();
+  desk.in = desk.file(data);
+  desk.out = desk.output_file();
+  desk.sock = desk.lend_at(desk.sock, 9);
   desk.alice.at(347ms).sends(answer).at(2700ms).closes();
 
   const Outcome outcome = desk.netcat();
 
+  const std::string written = desk.contents_of(desk.out);
   const struct {
     const char* who;
     const std::string &got, &wanted;
-  } ways[] = {{"alice", desk.alice.received(), data},
-              {"the screen", desk.screen.received(), answer}};
+  } ways[] = {{"alice", desk.alice.received(), data}, {"the file at out", written, answer}};
   for (const auto& [who, got, wanted] : ways) {
     if (got == wanted) continue;
     const auto differs = std::mismatch(got.begin(), got.end(), wanted.begin(), wanted.end());
     return fail(
         format("%zu bytes of every value went to %s, which got %zu of them; the first that "
-               "is missing or wrong is number %zu, with the value %d. netcat %s. Carry "
-               "bytes, not text: the count that read returned says how many.",
+               "is missing or wrong is number %zu, with the value %d. netcat %s. ",
                wanted.size(), who, got.size(),
                static_cast<std::size_t>(differs.second - wanted.begin()) + 1,
                differs.second == wanted.end() ? -1 : static_cast<unsigned char>(*differs.second),
-               outcome.told().c_str()));
+               outcome.told().c_str()) +
+        desk.advice_about(outcome,
+                          "Carry bytes, not text: the count that read returned says how many."));
   }
-
-  Desk files;
-  files.in = files.lend_at(files.file("\xff\r\n\0a"s), 0);
-  files.out = files.output_file();
-  files.alice.at(347ms).sends("\0b\xff\n"s).at(2700ms).closes();
-
-  files.netcat();
-
-  expect_equal(files.alice.received(), "\xff\r\n\0a"s, "in was a file, and alice got another.") &&
-      expect_equal(files.contents_of(files.out), "\0b\xff\n"s,
-                   "out was a file, and holds something else than alice sent.");
 }
 
 // Rule: a wait without a timeout costs nothing, however long it is.
@@ -266,9 +371,10 @@ TEST(Netcat, WaitsWithoutUsingTheProcessor) {
 
   const Outcome outcome = desk.netcat();
 
-  if (!expect_that(desk.took() >= 20min, "Nobody said anything, and netcat " + outcome.told() +
-                                             " at " + shown(desk.took()) +
-                                             ". Silence is no end: wait without a timeout.") ||
+  if (!expect_that(desk.took() >= 20min,
+                   "Nobody said anything, and netcat " + outcome.told() + " at " +
+                       shown(desk.took()) + ". " +
+                       desk.advice_about(outcome, "Silence is no end: wait without a timeout.")) ||
       !expect_that(desk.calls().size() < calls_max,
                    "Hardly anything was said in 20 minutes, and you made more than 2000 calls. Let "
                    "select wait without a timeout: it wakes you."))
@@ -297,12 +403,12 @@ TEST(Netcat, TakesAnyDescriptors) {
 
     const std::string start =
         format("in is %d, out %d and sock %d, and ", numbers.in, numbers.out, numbers.sock);
-    const char* const advice = ". nfds is one above the highest descriptor in any set.";
+    const std::string advice = ". " + desk.advice_about(outcome, advice_about_numbers(desk));
     if (!expect_that(desk.alice.received_at(0) == 347ms,
                      start + "what was typed at 0.347 s " + arrival(desk.alice, 0) + advice) ||
         !expect_that(desk.screen.received_at(0) == 31ms,
                      start + "what alice sent at 0.031 s " + arrival(desk.screen, 0) + advice) ||
-        !expect_texts(desk, outcome, "hello", "bye\n", start, "0 is a descriptor like any other."))
+        !expect_texts(desk, outcome, "hello", "bye\n", start, advice_about_numbers(desk)))
       return;
   }
 }
