@@ -29,14 +29,15 @@ short SystemCalls::events_now(const pollfd& asked) const {
   if (real().poll(&entry, 1, 0) < 0) return 0;
   OpenFile* file = simulation_.descriptors.file(asked.fd);
   if (file == nullptr) return entry.revents;
-  if ((asked.events & (POLLIN | POLLRDNORM)) != 0 && std::exchange(file->spurious_readiness, false))
-    return static_cast<short>(entry.revents | POLLIN);
+  constexpr short to_read = POLLIN | POLLRDNORM, to_write = POLLOUT | POLLWRNORM;
+  if ((asked.events & to_read) != 0 && std::exchange(file->spurious_readiness, false))
+    return static_cast<short>(entry.revents | (asked.events & to_read));
   if (entry.revents == 0) return 0;
   if (file->attempt && file->attempt->error_is_modelled)
     entry.revents = static_cast<short>(entry.revents | POLLERR);
   if (file->is_connecting()) return 0;
-  if ((entry.revents & POLLOUT) != 0 && !is_ready(asked.fd, POLLOUT))
-    return static_cast<short>(entry.revents & ~(POLLOUT | POLLWRNORM));
+  if ((entry.revents & to_write) != 0 && !is_ready(asked.fd, POLLOUT))
+    return static_cast<short>(entry.revents & ~to_write);
   return entry.revents;
 }
 

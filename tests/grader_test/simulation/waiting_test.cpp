@@ -221,6 +221,21 @@ TEST(Poll, TellsTheEventsThatHold) {
   });
 }
 
+// Two names of one thing on Linux, whichever of them is asked for.
+TEST(Poll, TreatsTheNormalEventsAsThePlainOnes) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.window(0).at(1s).sends("x").at(2s).opens_window(8).connected();
+  scenario.run([&] {
+    EXPECT_EQ(polled(fd, POLLWRNORM, 0), "0");
+    EXPECT_EQ(polled(fd, POLLOUT | POLLWRNORM, 0), "0");
+    EXPECT_EQ(polled(fd, POLLRDNORM, 1500), "1");
+    EXPECT_EQ(steady_time(), 1s);
+    EXPECT_EQ(polled(fd, POLLWRNORM, -1), "1");
+    EXPECT_EQ(steady_time(), 2s);
+  });
+}
+
 TEST(Poll, TellsABadDescriptor) {
   Scenario scenario;
   scenario.run([] {
