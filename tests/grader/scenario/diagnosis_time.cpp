@@ -105,11 +105,14 @@ struct Factor {
 constexpr std::array<Factor, 3> unit_factors = {
     {{1'000, "a thousand"}, {1'000'000, "a million"}, {1'000'000'000, "a thousand million"}}};
 
-// `big` is `factor` times `small`, give or take what rounding does.
+// `big` is `factor` times `small`, give or take what rounding does: at least half as often, at most
+// twice. (Rounded to 1, a number says too little of what it was.)
 bool is_times(Time big, Time small, std::int64_t factor, Time rounding) {
   if (small <= Time{} || small > Time::max() / factor) return false;
-  const Time difference = big > small * factor ? big - small * factor : small * factor - big;
-  return difference <= big / 100 || difference < rounding;
+  const Time wanted = small * factor;
+  const Time difference = big > wanted ? big - wanted : wanted - big;
+  const bool is_near = big / 2 <= wanted && wanted / 2 <= big;
+  return difference <= big / 100 || (is_near && difference < rounding);
 }
 
 const char* unit_advice(const RawTimeout& raw) {
