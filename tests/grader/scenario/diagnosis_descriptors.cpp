@@ -81,7 +81,7 @@ std::string stray_bad_descriptor(const Waits& waits, const Watched& asked) {
 }
 
 // The same closed descriptor, again and again.
-std::string closed_descriptor_kept(const Waits& waits) {
+std::string closed_descriptor_kept(const Waits& waits, const Watched& asked) {
   constexpr std::size_t too_often = 3;
   std::size_t times = 0;
   const WaitingCall* before = nullptr;
@@ -91,11 +91,13 @@ std::string closed_descriptor_kept(const Waits& waits) {
                          before->watched == wait.watched;
     times = is_same ? times + 1 : (is_bad ? 1 : 0);
     before = &wait;
-    if (times == too_often)
-      return format(
-          "You watched descriptor %d, which is not open, again and again: %s says %s "
-          "until you take it out of the list.",
-          wait.not_open.front(), wait.function.c_str(), wait.is_poll() ? "POLLNVAL" : "EBADF");
+    if (times == too_often) {
+      const bool is_all = all_of(asked) == wait.not_open;  // then nothing else is to be watched
+      return format("You watched descriptor %d, which is not open, again and again: %s says %s %s.",
+                    wait.not_open.front(), wait.function.c_str(),
+                    wait.is_poll() ? "POLLNVAL" : "EBADF",
+                    is_all ? "each time" : "until you take it out of the list");
+    }
   }
   return {};
 }
@@ -200,7 +202,7 @@ std::string first_of(std::initializer_list<std::string> texts) {
 }
 
 std::string plain_mistake(const Waits& waits, const Watched& asked) {
-  return first_of({stray_bad_descriptor(waits, asked), closed_descriptor_kept(waits),
+  return first_of({stray_bad_descriptor(waits, asked), closed_descriptor_kept(waits, asked),
                    nfds_too_small(waits, asked), set_not_filled_again(waits, asked),
                    lists_swapped(waits, asked), never_watched(waits, asked),
                    watched_unasked(waits, asked, true)});

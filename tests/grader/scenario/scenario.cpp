@@ -130,7 +130,8 @@ void Scenario::select_leaves_timeout() {
   simulation_.select_leaves_timeout = true;
 }
 
-void Scenario::asks(const Asked& asked) {
+void Scenario::asks(const Asked& asked, const std::string& when_answered) {
+  simulation_.when_answered = when_answered;
   simulation_.diagnosis = [this, asked] { return diagnose(waits_of_last_run(), asked); };
 }
 

@@ -116,10 +116,11 @@ class Scenario {
   /// Lets the peers finish their scripts now; the destructor does it otherwise.
   void finish();
 
-  /// Tells what the next runs are asked to wait for. When a wait or a busy loop then ends the
-  /// check, the report says what diagnose() makes of the waits of that run. (A check that fails by
-  /// an expectation says it itself.)
-  void asks(const Asked& asked);
+  /// Tells what the next runs are asked to wait for. When a wait, a busy loop or a flood then ends
+  /// the check, the report says what diagnose() makes of the waits of that run. (A check that fails
+  /// by an expectation says it itself.) `when_answered` says, without a full stop, what a program
+  /// should do with an answer for which it asks again and again, where the grader would guess.
+  void asks(const Asked& asked, const std::string& when_answered = {});
 
   /// @name What came of it
   /// @{

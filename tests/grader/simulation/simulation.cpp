@@ -363,7 +363,9 @@ void Simulation::useless(const char* function, int fd, Recorder::Call call) {
   if (!progress.useless(function, fd)) return;
   const bool is_wait = !waits.calls().empty() && waits.calls().back().function == function;
   const int error = recorder.recording().at(call).error;
-  const std::string reason = is_wait      ? what_wakes()
+  const bool was_answered = is_wait && (waits.calls().back().value > 0 || error != 0);
+  const std::string reason = was_answered && !when_answered.empty() ? when_answered
+                             : is_wait                              ? what_wakes()
                              : error != 0 ? "It says " + error_name(error) + " each time"
                                           : "";
   give_verdict(
@@ -386,7 +388,9 @@ void Simulation::note_diagnosis() {
 void Simulation::give_verdict(Verdict verdict, const std::string& text, Where where) {
   inside_program = 0;
   Recording& recording = recorder.recording();
-  if (verdict == Verdict::blocked_for_ever || verdict == Verdict::busy_loop) note_diagnosis();
+  const bool may_be_about_waiting = verdict == Verdict::blocked_for_ever ||
+                                    verdict == Verdict::busy_loop || verdict == Verdict::flood;
+  if (may_be_about_waiting) note_diagnosis();
   const bool names_peers = verdict != Verdict::expectation && verdict != Verdict::infrastructure;
   put(recording.verdict_text, text + (names_peers ? waiting_peers() : ""));
   put(recording.verdict_file, where.file);

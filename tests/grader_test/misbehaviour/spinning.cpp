@@ -164,6 +164,29 @@ MISBEHAVIOUR(BusyLoop, ThatTheCheckCanDiagnose) {
 }
 
 // Gives: stuck, busy loop
+// Says: keep a processor busy for ever. Say true: there is an end to read.
+MISBEHAVIOUR(BusyLoop, WithAnAnswerThatTheCheckExplains) {
+  world.scenario.asks({.reading = {world.fd}}, "Say true: there is an end to read");
+  world.alice.at(1200ms).closes();
+  for (;;) {
+    pollfd entry{world.fd, POLLIN, 0};
+    ::poll(&entry, 1, -1);
+  }
+}
+
+// Gives: stuck, busy loop
+// Says: Note: You watched descriptor 40, which is not open, again and again: select says EBADF each
+MISBEHAVIOUR(BusyLoop, WithNothingButAClosedDescriptor) {
+  world.scenario.asks({.reading = {40}}, "Throw what it fails with");
+  for (;;) {
+    fd_set read;
+    FD_ZERO(&read);
+    FD_SET(40, &read);
+    ::select(41, &read, nullptr, nullptr, nullptr);
+  }
+}
+
+// Gives: stuck, busy loop
 // Says: busy loop at 1.2 s: recv(3, 16) again and again
 MISBEHAVIOUR(BusyLoop, AtTheEndOfTheStream) {
   world.alice.at(1200ms).closes();
@@ -254,6 +277,17 @@ MISBEHAVIOUR(Flood, OfSmallSends) {
 MISBEHAVIOUR(Flood, OfShortSleeps) {
   char byte = 0;
   while (::recv(world.fd, &byte, 1, MSG_DONTWAIT) < 0) ::usleep(1000);
+}
+
+// Gives: stuck, flood
+// Says: Note: You waited for 10 ms, again and again, where one wait for as long as it takes would
+// do
+MISBEHAVIOUR(Flood, OfShortWaits) {
+  world.scenario.asks({.reading = {world.fd}});
+  for (;;) {
+    pollfd entry{world.fd, POLLIN, 0};
+    if (::poll(&entry, 1, 10) > 0) return;
+  }
 }
 
 // Gives: stuck, busy loop

@@ -173,8 +173,8 @@ TEST(Diagnosis, AClosedDescriptorIsKept) {
                        [] {
                          for (int i = 0; i < 3; ++i) (void)polled(40, POLLIN, -1);
                        }),
-            "You watched descriptor 40, which is not open, again and again: poll says POLLNVAL "
-            "until you take it out of the list.");
+            "You watched descriptor 40, which is not open, again and again: poll says POLLNVAL each "
+            "time.");
 }
 
 // ---- how long
@@ -246,6 +246,10 @@ TEST(Diagnosis, TheUnitIsWrong) {
   EXPECT_EQ(told_of_poll(1500ms, 1'500'000),
             "You gave poll 1500 s where 1.5 s was asked: a thousand times too long. Mind the unit: "
             "poll counts milliseconds.");
+  EXPECT_EQ(told_of_select(1001ns, {0, 1}),
+            "You gave select 1 microsecond where 1001 nanoseconds were asked: that ends too early. "
+            "Round up.");
+  EXPECT_EQ(told_of_poll(47ms, 1), "You gave poll 1 ms where 47 ms was asked: that is too short.");
 }
 
 TEST(Diagnosis, PartOfTheTimeIsLost) {
