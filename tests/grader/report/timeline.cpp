@@ -11,8 +11,8 @@
 namespace grader {
 namespace {
 
-constexpr std::size_t time_width = 9;
-constexpr std::size_t left_width = 39;
+constexpr std::size_t time_width_min = 9;  // up to 9999.999 s
+constexpr std::size_t before_bar = 48;
 constexpr std::size_t right_width = 29;
 
 struct Line {
@@ -92,32 +92,47 @@ std::vector<std::string> wrapped(std::string text, std::size_t width) {
   return pieces;
 }
 
-std::string row(const std::string& time, const std::string& left, const std::string& right) {
-  std::string text =
-      format("%*s  %-*s|%s%s", static_cast<int>(time_width), time.c_str(),
-             static_cast<int>(left_width), left.c_str(), right.empty() ? "" : " ", right.c_str());
-  return text + "\n";
+std::string time_text(const Line& line) {
+  return format("%.3f s", static_cast<double>(line.time_ns) / 1e9);
 }
+
+// The rows of one timeline, whose column of times is as wide as the longest of them.
+class Rows {
+ public:
+  explicit Rows(const std::vector<Line>& lines) {
+    for (const Line& line : lines) time_width_ = std::max(time_width_, time_text(line).size());
+  }
+  [[nodiscard]] std::size_t left_width() const { return before_bar - time_width_; }
+  [[nodiscard]] std::string row(const std::string& time, const std::string& left,
+                                const std::string& right) const {
+    return format("%*s  %-*s|%s%s\n", static_cast<int>(time_width_), time.c_str(),
+                  static_cast<int>(left_width()), left.c_str(), right.empty() ? "" : " ",
+                  right.c_str());
+  }
+
+ private:
+  std::size_t time_width_ = time_width_min;
+};
 
 }  // namespace
 
 std::string timeline_text(const Recording& recording, unsigned lines_max) {
   const std::vector<Line> lines = folded(lines_of(recording));
   if (lines.empty()) return {};
-  std::string text = row("time", "your program", "the other side");
-  text +=
-      "  " + std::string(time_width + left_width, '-') + "+" + std::string(right_width, '-') + "\n";
+  const Rows rows(lines);
+  std::string text = rows.row("time", "your program", "the other side");
+  text += "  " + std::string(before_bar, '-') + "+" + std::string(right_width, '-') + "\n";
   const std::size_t first = lines.size() > lines_max ? lines.size() - lines_max : 0;
-  if (first > 0) text += row("", format("(%zu earlier lines are left out)", first), "");
+  if (first > 0) text += rows.row("", format("(%zu earlier lines are left out)", first), "");
   std::int64_t last_time = -1;
   for (std::size_t i = first; i < lines.size(); ++i) {
     const Line& line = lines[i];
-    std::string time =
-        line.time_ns == last_time ? "" : format("%.3f s", static_cast<double>(line.time_ns) / 1e9);
+    std::string time = line.time_ns == last_time ? "" : time_text(line);
     last_time = line.time_ns;
     const bool is_left = line.side == Side::program;
-    for (const std::string& piece : wrapped(line.text, is_left ? left_width : right_width - 1)) {
-      text += is_left ? row(time, piece, "") : row(time, "", piece);
+    for (const std::string& piece :
+         wrapped(line.text, is_left ? rows.left_width() : right_width - 1)) {
+      text += is_left ? rows.row(time, piece, "") : rows.row(time, "", piece);
       time.clear();
     }
   }
