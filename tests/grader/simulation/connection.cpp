@@ -10,7 +10,8 @@ namespace grader {
 
 std::uint64_t Connection::under_way() const {
   if (!is_pipe()) return program_sent - peer_read;
-  return peer_fd < 0 ? 0 : static_cast<std::uint64_t>(bytes_to_read(peer_fd));
+  const int end = peer_fd < 0 ? program_fd : peer_fd;  // what nobody reads any more stays in it
+  return end < 0 ? 0 : static_cast<std::uint64_t>(bytes_to_read(end));
 }
 
 std::uint64_t Connection::room() const {

@@ -50,6 +50,11 @@ struct Connection {
   /// The program's end is open for sending, so that the window is what decides.
   [[nodiscard]] bool has_window() const;
 
+  /// A pipe from the program that nobody reads any more.
+  [[nodiscard]] bool is_orphaned_pipe() const {
+    return medium == Medium::pipe_from_program && peer_fd < 0;
+  }
+
   /// A select(2) of the program would call it writable, as far as the window decides: one byte fits
   /// into the window of a socket, PIPE_BUF bytes into a pipe.
   [[nodiscard]] bool is_writable() const { return room() >= room_when_writable(); }

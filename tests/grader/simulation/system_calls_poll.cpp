@@ -36,7 +36,9 @@ short SystemCalls::events_now(const pollfd& asked) const {
   if (file->attempt && file->attempt->error_is_modelled)
     entry.revents = static_cast<short>(entry.revents | POLLERR);
   if (file->is_connecting()) return 0;
-  if ((entry.revents & to_write) != 0 && !is_ready(asked.fd, POLLOUT))
+  const Connection* c = file->connection;
+  const bool is_full = c != nullptr && c->is_orphaned_pipe() && !c->is_writable();  // POLLERR alone
+  if ((entry.revents & to_write) != 0 && (is_full || !is_ready(asked.fd, POLLOUT)))
     return static_cast<short>(entry.revents & ~to_write);
   return entry.revents;
 }

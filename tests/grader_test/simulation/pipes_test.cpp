@@ -179,6 +179,19 @@ TEST(PipeFromTheProgram, BreaksWhenNobodyReads) {
   EXPECT_EQ(screen.received(), "x");
 }
 
+// As the kernel: room is one thing and readers are another (pipe_poll() in fs/pipe.c).
+TEST(PipeFromTheProgram, TellsAnErrorAloneWhenItIsFull) {
+  Scenario scenario;
+  Peer& full = scenario.peer("full").window(0);
+  const int a = full.at(1s).closes().pipe_from_program();
+  const int b = scenario.peer("empty").at(1s).closes().pipe_from_program();
+  scenario.run([&] {
+    EXPECT_EQ(polled(a, POLLOUT, 5000), "1, err");
+    EXPECT_EQ(polled(b, POLLOUT, 0), "1, out err");
+    EXPECT_EQ(selected({.write = {a, b}}, 0us), "2, write {3 4}");
+  });
+}
+
 TEST(PipeFromTheProgram, BreaksUnderAWriteThatWaits) {
   Scenario scenario;
   Peer& screen = scenario.peer("screen");
