@@ -66,7 +66,10 @@ class AskingScenario : public grader::Scenario {
     grader::Asked asked;
     asked.*function.list = {fd};
     if (timeout) asked.time.timeout = std::max(*timeout, course::Duration::zero());
-    asks(asked);
+    asked.time.since = now();
+    asks(asked,
+         "You have your answer: true when it found something, be it an end or an error (POLLHUP, "
+         "POLLERR); an exception when it failed");
     const std::size_t calls_before = calls().size();
     try {
       answer.is_ready = run([&] { return function.wait(fd, timeout); });

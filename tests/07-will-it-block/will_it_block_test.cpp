@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -46,6 +47,25 @@ std::string received_by_program(Scenario& scenario, int fd) {
   });
 }
 
+// What the next client in the queue has sent: "hello"; "no client" when there is none.
+std::string received_by_next_client(Scenario& scenario, int listener) {
+  const int client = scenario.run([&] {
+    ::fcntl(listener, F_SETFL, O_NONBLOCK);
+    return ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  });
+  return client < 0 ? "no client" : received_by_program(scenario, client);
+}
+
+int bytes_in(Scenario& scenario, int pipe) {
+  int bytes = 0;
+  scenario.run([&] { ::ioctl(pipe, FIONREAD, &bytes); });
+  return bytes;
+}
+
+off_t position_of(Scenario& scenario, int file) {
+  return scenario.run([&] { return ::lseek(file, 0, SEEK_CUR); });
+}
+
 }  // namespace
 
 // ---- ready for reading
@@ -71,7 +91,7 @@ TEST(WaitReadable, WakesUpWhenDataComes) {
       expect_ready_at(scenario.ask(readable, dave, 1min), 1219ms,
                       "dave sent an urgent byte at 0.9 s, which an ordinary receive does not "
                       "return, and ordinary ones at 1.219 s;",
-                      "Wait for those.");
+                      "Say true when those have come, neither earlier nor later.");
 }
 
 // Rule: an end and an error are answers too: recv returns (select(2)).
@@ -96,20 +116,24 @@ TEST(WaitReadable, CountsTheEndAndAnErrorAsReady) {
 
 // Rule: a listening socket is readable when accept would not wait (accept(2), NOTES).
 TEST(WaitReadable, SeesAPendingConnection) {
-  explain({.rule = "A listening socket is readable when a connection waits to be accepted.",
+  explain({.rule = "A listening socket is readable when a connection waits to be accepted, which "
+                   "it still does afterwards.",
            .why = "So a server can look for the next client without waiting for it.",
            .read = "Readable: a receive would return something"});
   AskingScenario scenario;
   scenario.allow_open_descriptors();
   const int listener = scenario.run(listening_socket);
-  scenario.peer("alice").at(1219ms).connects();
+  scenario.peer("alice").at(1219ms).connects().sends("hello");
   const char* advice =
       "Nobody receives on a listening socket: it is readable when accept would not wait.";
 
   expect_no(scenario.ask(readable, listener, 0s), 0s,
             "Nobody had connected to the listening socket, and", advice) &&
       expect_ready_at(scenario.ask(readable, listener, 1min), 1219ms,
-                      "alice connected at 1.219 s, and", advice);
+                      "alice connected at 1.219 s, and", advice) &&
+      expect_equal(received_by_next_client(scenario, listener), "hello",
+                   "alice was in the queue of the listening socket, and the caller's accept did "
+                   "not get her: you took her.");
 }
 
 // ---- ready for writing
@@ -208,9 +232,10 @@ TEST(Waiting, WorksOnPipesAndFiles) {
                       advice) &&
       expect_no(scenario.ask(writable, full, 0s), 0s, "The pipe was full, and",
                 "A write would wait: say false.") &&
-      expect_ready_at(scenario.ask(writable, orphaned, 1min), 2347ms,
-                      "The full pipe's reader closed it at 2.347 s, and",
-                      "A write would fail, and not wait: say true.");
+      expect_ready_at(
+          scenario.ask(writable, orphaned, 1min), 2347ms,
+          "The full pipe's reader closed it at 2.347 s, and",
+          "A write would fail, and not wait: say true. (poll says POLLERR alone then.)");
 }
 
 // Rule: select looks, and takes nothing.
@@ -225,6 +250,8 @@ TEST(Waiting, TakesNothingAndChangesNothing) {
   const int alice = peer.connected();
   const int bob = scenario.peer("bob").resets().connected();
   const int mode = ::fcntl(alice, F_GETFL);
+  const int typed = scenario.peer("keyboard").sends("hello").pipe_to_program();
+  const int file = scenario.file("hello");
 
   for (const Function& function : {readable, writable, readable})
     if (!expect_ready_at(scenario.ask(function, alice, 1min), 0s,
@@ -232,6 +259,7 @@ TEST(Waiting, TakesNothingAndChangesNothing) {
                          "A question must not change the answer to the next."))
       return;
   for (const Function& function : {readable, writable}) (void)scenario.ask(function, bob, 1min);
+  for (const int fd : {typed, file}) (void)scenario.ask(readable, fd, 1min);
 
   expect_equal(received_by_program(scenario, alice), "hello",
                "alice had sent 5 bytes, and after three questions the caller received less: you "
@@ -244,5 +272,10 @@ TEST(Waiting, TakesNothingAndChangesNothing) {
           "caller's next recv will not wait. select needs no mode: leave it alone.") &&
       expect_equal(received_by_program(scenario, bob), "ECONNRESET",
                    "bob reset the connection, and the caller's recv did not tell that: you had "
-                   "taken the error away. A socket tells it once, to whoever asks first.");
+                   "taken the error away. A socket tells it once, to whoever asks first.") &&
+      expect_equal(
+          bytes_in(scenario, typed), 5,
+          "There were 5 bytes in the pipe, and the caller finds fewer: you read of them.") &&
+      expect_equal(position_of(scenario, file), 0,
+                   "The file stood at its beginning, and now it does not: you read of it.");
 }

@@ -1,4 +1,5 @@
-// A class that is a question; ppoll(2) takes nanoseconds, so nothing has to be rounded.
+// A class that is a question; ppoll(2) takes nanoseconds, so nothing has to be rounded. POLLRDNORM
+// and POLLWRNORM are other names of POLLIN and POLLOUT.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/select.h>
@@ -50,11 +51,11 @@ Deadline deadline_of(std::optional<Duration> timeout) {
 }  // namespace
 
 bool wait_readable(int fd, std::optional<Duration> timeout) {
-  return Question(fd, POLLIN).answered_within(deadline_of(timeout));
+  return Question(fd, POLLRDNORM).answered_within(deadline_of(timeout));
 }
 
 bool wait_writable(int fd, std::optional<Duration> timeout) {
-  return Question(fd, POLLOUT).answered_within(deadline_of(timeout));
+  return Question(fd, POLLWRNORM).answered_within(deadline_of(timeout));
 }
 
 }  // namespace course
