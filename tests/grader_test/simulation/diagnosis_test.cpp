@@ -169,12 +169,13 @@ TEST(Diagnosis, AClosedDescriptorIsKept) {
                        }),
             "You watched descriptor 40, which is not open, again and again: select says EBADF "
             "until you take it out of the list.");
-  EXPECT_EQ(world.told({.reading = {40}},
-                       [] {
-                         for (int i = 0; i < 3; ++i) (void)polled(40, POLLIN, -1);
-                       }),
-            "You watched descriptor 40, which is not open, again and again: poll says POLLNVAL each "
-            "time.");
+  EXPECT_EQ(
+      world.told({.reading = {40}},
+                 [] {
+                   for (int i = 0; i < 3; ++i) (void)polled(40, POLLIN, -1);
+                 }),
+      "You watched descriptor 40, which is not open, again and again: poll says POLLNVAL each "
+      "time.");
 }
 
 // ---- how long
