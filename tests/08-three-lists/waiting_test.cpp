@@ -24,8 +24,11 @@ std::string what_went_wrong(const Answer& answer, Time asked) {
   if (answer.took < asked) return ": you gave up too early.";
   if (answer.waits.empty() || answer.waits.back().timeout) return ": that is too late.";
   const WaitingCall& wait = answer.waits.back();
-  return format(". You gave %s %s, and that waits for ever.", wait.function.c_str(),
-                wait.raw_timeout ? "a number below 0 (has it overflowed?)" : "no timeout");
+  if (!wait.raw_timeout)
+    return format(". You gave %s no timeout, and that waits for ever.", wait.function.c_str());
+  return format(
+      ". You gave %s %lld, a number below 0 (has it overflowed?), and that waits for ever.",
+      wait.function.c_str(), static_cast<long long>(wait.raw_timeout->fraction));
 }
 
 // A signal came, and select_on() came back later than that.

@@ -80,15 +80,28 @@ std::string refused(const WaitingCall& wait) {
       static_cast<long long>(raw.fraction), wait.function.c_str());
 }
 
+// What poll takes for "no timeout": "-219, a number below 0"; "no timeout" when there is no number.
+std::string endless_text(const WaitingCall& wait) {
+  if (!wait.raw_timeout || wait.timeout) return "no timeout";
+  return format("%lld, a number below 0", static_cast<long long>(wait.raw_timeout->fraction));
+}
+
+// A long time does not fit poll's int of milliseconds.
+std::string overflowed(const Judged& j) {
+  const bool is_negative = j.wait->raw_timeout && !j.wait->timeout;
+  if (!is_negative || j.wait->raw_timeout->fraction >= -1 || j.left || !j.all_asked->timeout)
+    return {};
+  return format("You gave %s %s (has it overflowed?): it waits for ever.", j.function(),
+                endless_text(*j.wait).c_str());
+}
+
 // A timeout where none belongs, or none where one does.
 std::string wrong_kind(const Judged& j) {
   if (!j.is_last || j.is_second_look || (j.wait->timeout && *j.wait->timeout < Time{})) return {};
-  if (j.left && is_endless(j.wait->timeout)) {
-    const bool is_negative = j.wait->raw_timeout && !j.wait->timeout;
+  if (std::string text = overflowed(j); !text.empty()) return text;
+  if (j.left && is_endless(j.wait->timeout))
     return format("%s %s %s, and you gave %s %s: it waits for ever.", in_words(*j.left).c_str(),
-                  was(*j.left), j.asked(), j.function(),
-                  is_negative ? "a number below 0" : "no timeout");
-  }
+                  was(*j.left), j.asked(), j.function(), endless_text(*j.wait).c_str());
   if (j.left || is_endless(j.wait->timeout) || !has_timed_out(*j.wait)) return {};
   const char* asked = j.all_asked->timeout ? "Far more time was asked."
                                            : "No timeout was asked: that means to wait for ever.";

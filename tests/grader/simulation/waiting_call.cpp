@@ -163,6 +163,8 @@ std::string found_text(const pollfd* entries, nfds_t count) {
 
 std::string timeout_text(const WaitingCall& call) {
   const bool waits_for_ever = !call.timeout && call.raw_timeout && call.raw_timeout->unit == 1ms;
+  if (waits_for_ever && call.raw_timeout->fraction < -1)
+    return format("%lld: no timeout", static_cast<long long>(call.raw_timeout->fraction));
   return call.raw_timeout && !waits_for_ever ? call.raw_timeout->to_text() : "no timeout";
 }
 

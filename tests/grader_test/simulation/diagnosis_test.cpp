@@ -302,7 +302,10 @@ TEST(Diagnosis, NoTimeoutWhereOneBelongs) {
             "1.5 s was asked, and you gave select no timeout: it waits for ever.");
   EXPECT_EQ(world.told({.reading = {3}, .time = {.timeout = 1500ms}},
                        [] { (void)polled(3, POLLIN, -1500); }),
-            "1.5 s was asked, and you gave poll a number below 0: it waits for ever.");
+            "1.5 s was asked, and you gave poll -1500, a number below 0: it waits for ever.");
+  EXPECT_EQ(world.told({.reading = {3}, .time = {.timeout = 24h * 31}},
+                       [] { (void)polled(3, POLLIN, -1616567296); }),
+            "You gave poll -1616567296, a number below 0 (has it overflowed?): it waits for ever.");
 }
 
 TEST(Diagnosis, LooksAgainAndAgain) {
