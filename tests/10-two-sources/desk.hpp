@@ -19,7 +19,7 @@ namespace grader {
 /// How a run of netcat() ended.
 struct Outcome {
   int value = -1;
-  int error = 0;       ///< errno when it returned
+  int error = 0;       ///< errno when it returned; 0: nothing had set it
   std::string thrown;  ///< empty: it returned
 
   /// "returned 1 with EPIPE in errno", "threw \"...\"": how a sentence about it goes on.
@@ -27,6 +27,7 @@ struct Outcome {
     if (!thrown.empty()) return "threw " + thrown;
     const std::string value_text = "returned " + std::to_string(value);
     if (value == 0) return value_text;
+    if (error == 0) return value_text + " with nothing in errno";
     return value_text + " with " + error_name(error) + " in errno" +
            (error == ENOTSOCK ? " (recv and send work on sockets only)" : "");
   }
@@ -70,6 +71,7 @@ class Desk : public Scenario {
     Outcome outcome;
     try {
       run([&] {
+        errno = 0;  // what the check itself left there is no reason of netcat's
         outcome.value = course::netcat(in, out, sock);
         outcome.error = errno;
       });

@@ -118,12 +118,13 @@ struct Recording {
   void add_failure(const char* file, int line, const std::string& message);
 };
 
-/// Copies `text` into a fixed field, cut to its size.
+/// Copies `text` into a fixed field, cut to its size; "..." at the end tells that it was.
 template <std::size_t Size>
 void put(char (&field)[Size], const std::string& text) {
   const std::size_t length = text.size() < Size ? text.size() : Size - 1;
   std::memcpy(field, text.data(), length);
   field[length] = '\0';
+  if (length < text.size()) std::memcpy(field + length - 3, "...", 3);
 }
 
 /// The text of a fixed field, even when its terminator was overwritten.

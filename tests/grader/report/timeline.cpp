@@ -78,6 +78,16 @@ std::vector<Line> folded(const std::vector<Line>& lines) {
   return result;
 }
 
+// A check may have several scenarios, and in each the clock begins at 0. When not all lines can be
+// shown, those of the last one are what the failure is about.
+std::size_t first_shown(const std::vector<Line>& lines, std::size_t lines_max) {
+  if (lines.size() <= lines_max) return 0;
+  std::size_t first = lines.size() - lines_max;
+  for (std::size_t i = first + 1; i < lines.size(); ++i)
+    if (lines[i].time_ns < lines[i - 1].time_ns) first = i;
+  return first;
+}
+
 // Cuts `text` into pieces of at most `width` columns, if possible between words; pieces after the
 // first are indented.
 std::vector<std::string> wrapped(std::string text, std::size_t width) {
@@ -121,12 +131,15 @@ std::string timeline_text(const Recording& recording, unsigned lines_max) {
   if (lines.empty()) return {};
   const Rows rows(lines);
   std::string text = rows.row("time", "your program", "the other side");
-  text += "  " + std::string(before_bar, '-') + "+" + std::string(right_width, '-') + "\n";
-  const std::size_t first = lines.size() > lines_max ? lines.size() - lines_max : 0;
+  const std::string rule =
+      "  " + std::string(before_bar, '-') + "+" + std::string(right_width, '-') + "\n";
+  text += rule;
+  const std::size_t first = first_shown(lines, lines_max);
   if (first > 0) text += rows.row("", format("(%zu earlier lines are left out)", first), "");
   std::int64_t last_time = -1;
   for (std::size_t i = first; i < lines.size(); ++i) {
     const Line& line = lines[i];
+    if (line.time_ns < last_time) text += rule;
     std::string time = line.time_ns == last_time ? "" : time_text(line);
     last_time = line.time_ns;
     const bool is_left = line.side == Side::program;
