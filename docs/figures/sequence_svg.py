@@ -51,7 +51,7 @@ CALL_COLUMNS = 37  # characters of 13 px monospace between CALL_LEFT and PROGRAM
 DEED_COLUMNS = 23  # characters of 13 px sans between DEED_LEFT and the right margin
 FAULT_COLUMNS = 17
 
-ROWS_MAX = 20
+ROWS_MAX = 24
 ROWS_KEPT_AT_END = 7
 REPEATS_MIN = 4  # a run of this many is folded to its first and last
 PERIOD_MAX = 4
@@ -185,13 +185,18 @@ class Fold:
 
 
 def entries_of(recording):
+    """All entries but those that only ask whether a descriptor is open, and hear that it is."""
     if not isinstance(recording, dict) or not isinstance(recording.get("entries"), list):
         raise BadRecording('there is no list "entries"')
     entries = [Entry(index, fields) for index, fields in enumerate(recording["entries"])]
     for entry in entries:
         if entry.side == "program":
             entry.returned_after = last_before_return(entry, entries)
-    return entries
+    return [entry for entry in entries if not is_probe(entry)]
+
+
+def is_probe(entry):
+    return entry.side == "program" and "F_GETFD" in entry.call and entry.result[:1].isdigit()
 
 
 def last_before_return(entry, entries):
@@ -314,6 +319,8 @@ def rows_of_call(entry):
         return call, Row("returns", None, entry, ["  never returns"])
     waited = f"after {time_text(entry.end - entry.start)}" if entry.is_waiting() else ""
     lines = ["  " + line for line in wrapped("= " + (entry.result or "returns"), CALL_COLUMNS - 2)]
+    if len(lines[-1]) + 1 + len(waited) > CALL_COLUMNS:
+        lines.append("   ")  # for the remark alone
     if entry.function == "connect":
         call.arrow = arrow_of(entry)
         return call, Row("returns", entry.end, entry, lines, waited)
@@ -451,7 +458,7 @@ def draw_deed(row):
 
 def draw_fault(row):
     middle = (PROGRAM_X + PEER_X) // 2
-    width = min(PEER_X - PROGRAM_X - 8, 24 + 7 * max(len(line) for line in row.lines))
+    width = min(PEER_X - PROGRAM_X - 16, 24 + 7 * max(len(line) for line in row.lines))
     height = LINE_STEP * len(row.lines) + 6
     drawn = [
         f'<rect class="pill" x="{middle - width // 2}" y="{row.y - 17}" width="{width}" height="{height}" rx="11"/>'

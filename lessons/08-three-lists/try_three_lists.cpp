@@ -89,7 +89,7 @@ class Session {
   void run() {
     while (!has_ended_) {
       if (!options_.in_turn && turns_ == options_.turns_max) break;
-      const course::Ready ready = options_.in_turn ? in_turn(*options_.in_turn) : at_once();
+      const auto ready = options_.in_turn ? in_turn(*options_.in_turn) : at_once();
       ++turns_;
       for (const int fd : ready.exceptional) take_urgent(fd);
       for (const int fd : ready.readable) take(fd);

@@ -26,8 +26,8 @@ class Deadline {
   /// The deadline that never comes.
   [[nodiscard]] static Deadline never() { return Deadline(std::nullopt); }
 
-  /// How much time is left, by the clock: zero when the deadline has passed, never less; nothing
-  /// when it never comes.
+  /// How much time is left, by the clock: zero when the deadline has passed,
+  /// never less; nothing when it never comes.
   [[nodiscard]] std::optional<Duration> remaining() const {
     if (!at_) return std::nullopt;
     const Point now = Clock::now();

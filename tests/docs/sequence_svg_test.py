@@ -157,6 +157,19 @@ class WhatIsDrawn(unittest.TestCase):
             len([bar for bar in svg.iter(SVG + "rect") if bar.get("class") == "wait"]), 1
         )
 
+    def test_how_long_a_wait_took_stays_left_of_the_line(self):
+        result = "1, read {4}, write {}, except {}"
+        shown = texts(draw(call(0, 0.347, "select(6, read {3 4})", result)))
+        self.assertEqual(shown[-2:], ["= " + result, "after 347 ms"])
+
+    def test_a_probe_is_left_out_unless_it_fails(self):
+        probe, failed = call(0, 0, "fcntl(3, F_GETFD)", "1"), call(0, 0, "fcntl(4, F_GETFD)", "-1 EBADF")
+        waiting = call(0, 1, "poll(3)", "1", end_sequence=3)
+        shown = texts(draw(probe, waiting, deed(1, "alice sends 1"), probe, failed))
+        self.assertIn("fcntl(4, F_GETFD) = -1 EBADF", shown)
+        self.assertNotIn("fcntl(3, F_GETFD) = 1", shown)
+        self.assertLess(shown.index("alice sends 1"), shown.index("= 1after 1 s"))
+
     def test_a_deed_after_the_return_stands_below_it(self):
         shown = texts(draw(call(0, 1, "poll(3)", "0"), deed(2, "alice closes (FIN)", "closes")))
         self.assertLess(shown.index("= 0after 1 s"), shown.index("alice closes"))
@@ -264,7 +277,7 @@ class Folding(unittest.TestCase):
         names = [f"{a}{b}" for a in "abcdefgh" for b in "abcdefgh"]
         shown = texts(draw(*[call(0, 0, f"{name}()", "0") for name in names]))
         self.assertEqual(len([one for one in shown if "()" in one]), sequence_svg.ROWS_MAX - 1)
-        self.assertIn(f"⋮ {64 - 19} more steps", shown)
+        self.assertIn(f"⋮ {64 - 23} more steps", shown)
         self.assertIn("hh() = 0", shown)
 
 
