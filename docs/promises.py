@@ -51,7 +51,8 @@ class Course:
         lessons = dict.fromkeys(self.lesson_of[check] for check in checks)
         links = "<br>".join(f"[{self.titles[lesson]}](../lessons/{lesson}/README.md)" for lesson in lessons)
         names = "<br>".join(f"`{check}`" for check in checks)
-        mistakes = ", ".join(f"`{name}`" for check in checks for name in self.mistakes_of[check])
+        names_of_mistakes = dict.fromkeys(name for check in checks for name in self.mistakes_of[check])
+        mistakes = ", ".join(f"`{name}`" for name in names_of_mistakes)
         return f"| {promise} | {links} | {names} | {mistakes} |"
 
 
