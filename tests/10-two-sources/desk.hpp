@@ -81,17 +81,9 @@ class Desk : public Scenario {
     return outcome;
   }
 
-  /// Those of the recording that came after this object, which may be one of several in a check.
-  [[nodiscard]] std::vector<Call> calls_of_this_desk() const {
-    auto made = calls();
-    made.erase(made.begin(),
-               made.begin() + static_cast<std::ptrdiff_t>(std::min(made.size(), calls_before_)));
-    return made;
-  }
-
   /// Whether the program waited for `who` alone, in a call that reads, when it was `time`.
   [[nodiscard]] bool was_reading_from(const Peer& who, Time time) const {
-    const auto made = calls_of_this_desk();
+    const auto made = calls();
     return std::any_of(made.begin(), made.end(), [&](const Call& call) {
       return call.who == who.name() && call.began <= time && call.returned > time;
     });
@@ -101,15 +93,12 @@ class Desk : public Scenario {
   /// that waited for one source alone. Else `advice`.
   [[nodiscard]] std::string advice_about(const Outcome& outcome, const std::string& advice) const {
     if (outcome.is_failure(ENOTSOCK)) return "Use read and write for in and out.";
-    for (const Call& call : calls_of_this_desk())
+    for (const Call& call : calls())
       if (receives(call) && call.returned > call.began)
         return call.text + " waited from " + to_text(call.began) + " to " + to_text(call.returned) +
                ". Ask about both sources first, and take what is there.";
     return advice;
   }
-
- private:
-  const std::size_t calls_before_ = calls().size();
 };
 
 /// "came to alice at 0.347 s", "never came to alice": when a peer read the byte with this index.

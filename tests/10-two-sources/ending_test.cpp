@@ -46,7 +46,7 @@ bool sigpipe_is_pending() {
 
 // Whether it was a call on this peer that failed so. (A fault may hit a write to out instead.)
 bool failed_on(const Desk& desk, const Peer& who, int error) {
-  const auto made = desk.calls_of_this_desk();
+  const auto made = desk.calls();
   return std::any_of(made.begin(), made.end(), [&](const Call& call) {
     return call.who == who.name() && call.error == error;
   });

@@ -35,7 +35,7 @@ bool sends(const Call& call) {
 // them, when it never did.
 std::size_t moved_before(const Desk& desk, bool (*moves)(const Call&), const Peer& other) {
   std::size_t bytes = 0;
-  for (const Call& call : desk.calls_of_this_desk()) {
+  for (const Call& call : desk.calls()) {
     if (call.who == other.name() && sends(call) && call.value > 0) break;
     if (call.who == desk.alice.name() && moves(call) && call.value > 0)
       bytes += static_cast<std::size_t>(call.value);
@@ -79,7 +79,7 @@ Sizes sizes_of_the_reads() {
   desk.screen.receives("x").closes();
   desk.netcat();
   Sizes sizes;
-  std::vector<Call> reads = desk.calls_of_this_desk();
+  std::vector<Call> reads = desk.calls();
   std::reverse(reads.begin(), reads.end());  // the first of each is the last to be noted
   for (const Call& call : reads) {
     if (!receives(call) || call.value <= 0) continue;
