@@ -219,6 +219,20 @@ bool is_overflow(const Judged& j, Time unit) {
   return lost % round == 0 || (lost + 1) % round == 0;  // rounded up before
 }
 
+// The whole seconds are right, and what is below them was counted in a larger unit: 219 ms as 219
+// microseconds.
+bool is_fraction_in_other_unit(const Judged& j) {
+  const Time given = j.given() % 1s, left = *j.left % 1s;
+  if (j.wait->is_poll() || j.given() < 1s || j.given() - given != *j.left - left) return false;
+  return is_times(left, given, 1'000, j.wait->raw_timeout->unit * 1'000) ||
+         is_times(left, given, 1'000'000, j.wait->raw_timeout->unit * 1'000'000);
+}
+
+std::string unit_of_fraction(const RawTimeout& raw) {
+  return raw.unit == 1us ? "the fraction is too short. tv_usec counts microseconds."
+                         : "the fraction is too short. tv_nsec counts nanoseconds.";
+}
+
 // Gave up, by its last wait, before the time was over.
 std::string too_short(const Judged& j) {
   const bool gave_up = j.is_last && !j.is_second_look && j.left && !is_endless(j.wait->timeout) &&
@@ -232,6 +246,7 @@ std::string too_short(const Judged& j) {
              in_words(*j.left).c_str(), was(*j.left), j.asked());
   if (j.given() == *j.left - *j.left % 1s) return gave + "the fraction of a second is lost.";
   if (j.given() == *j.left % 1s) return gave + "the whole seconds are lost.";
+  if (is_fraction_in_other_unit(j)) return gave + unit_of_fraction(*j.wait->raw_timeout);
   if (*j.left - j.given() < 1ms) return gave + "that ends too early. Round up.";
   if (is_overflow(j, 1ms))
     return gave + "so many milliseconds do not fit an int, which ends after 24.8 days.";

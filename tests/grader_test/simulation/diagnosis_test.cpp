@@ -250,6 +250,10 @@ TEST(Diagnosis, TheUnitIsWrong) {
   EXPECT_EQ(told_of_select(1001ns, {0, 1}),
             "You gave select 1 microsecond where 1001 nanoseconds were asked: that ends too early. "
             "Round up.");
+  EXPECT_EQ(
+      told_of_select(1219ms, {1, 219}),
+      "You gave select 1.000219 s where 1.219 s was asked: the fraction is too short. tv_usec "
+      "counts microseconds.");
   EXPECT_EQ(told_of_poll(47ms, 1), "You gave poll 1 ms where 47 ms was asked: that is too short.");
 }
 
