@@ -21,6 +21,8 @@ A recording is JSON:
         "function": "sends", "bytes": 5}]}
 
 "side" is program, peer or fault; an "end_ns" of null means that the call has not returned.
+"scenario" and "run", when given, are counted from 1: a line across stands between two scenarios,
+whose times begin anew, and a dashed one between two runs of the program in the same one.
 "end_sequence", when given, is the number of entries that there were when the call returned; without
 it a call that waited returns after the last deed that is not later than its end.
 """
@@ -45,6 +47,7 @@ HEADING_BASELINE = 34
 FIRST_BASELINE = 70
 LINE_STEP = 18
 ROW_STEP = 28
+RUN_STEP = 14
 PAUSE = 10  # extra space where time has passed
 
 CALL_COLUMNS = 37  # characters of 13 px monospace between CALL_LEFT and PROGRAM_X
@@ -156,6 +159,9 @@ class Entry:
         self.who = str(fields.get("who") or "")
         self.fd = fields.get("fd")
         self.bytes = fields.get("bytes") or 0
+        self.scenario = fields.get("scenario") or 0
+        self.run = fields.get("run") or 0
+        self.begins = ""  # "scenario", "run": it is the first of a new one
         self.end_sequence = fields.get("end_sequence")
         self.returned_after = index
 
@@ -166,6 +172,7 @@ class Entry:
         """Entries of one kind look alike but for numbers and quoted text."""
         shape = re.sub(r'"(\\.|[^"\\])*"?(\.\.\.)?', '""', self.call + "=" + self.result)
         return (
+            self.begins,
             self.side,
             self.function,
             self.fd,
@@ -192,7 +199,13 @@ def entries_of(recording):
     for entry in entries:
         if entry.side == "program":
             entry.returned_after = last_before_return(entry, entries)
-    return [entry for entry in entries if not is_probe(entry)]
+    shown = [entry for entry in entries if not is_probe(entry)]
+    for before, entry in zip(shown, shown[1:]):
+        if entry.scenario != before.scenario:
+            entry.begins = "scenario"
+        elif entry.run != before.run and before.run > 0:
+            entry.begins = "run"
+    return shown
 
 
 def is_probe(entry):
@@ -248,7 +261,7 @@ def folded(entries):
 
 
 class Row:
-    """One line of the diagram. `kind`: call, returns, deed, fault, fold or cut."""
+    """One line of the diagram. `kind`: call, returns, deed, fault, fold, cut, run or scenario."""
 
     def __init__(self, kind, time=None, entry=None, lines=(), remark="", arrow=None):
         self.kind = kind
@@ -260,6 +273,8 @@ class Row:
         self.y = 0
 
     def height(self):
+        if self.kind == "run":
+            return RUN_STEP
         return ROW_STEP + LINE_STEP * (max(1, len(self.lines)) - 1)
 
 
@@ -319,8 +334,8 @@ def rows_of_call(entry):
         return call, Row("returns", None, entry, ["  never returns"])
     waited = f"after {time_text(entry.end - entry.start)}" if entry.is_waiting() else ""
     lines = ["  " + line for line in wrapped("= " + (entry.result or "returns"), CALL_COLUMNS - 2)]
-    if len(lines[-1]) + 1 + len(waited) > CALL_COLUMNS:
-        lines.append("   ")  # for the remark alone
+    if waited and len(lines[-1]) + 1 + len(waited) > CALL_COLUMNS:
+        lines.append("  ")
     if entry.function == "connect":
         call.arrow = arrow_of(entry)
         return call, Row("returns", entry.end, entry, lines, waited)
@@ -335,10 +350,17 @@ def fold_row(fold):
     return Row("fold", None, None, [text])
 
 
+def mark_row(entry):
+    lines = [f"scenario {entry.scenario}"] if entry.begins == "scenario" else []
+    return Row(entry.begins, None, None, lines)
+
+
 def rows_of(items):
     rows = []
     waiting = []  # (index after which it returns, row of its return)
     for item in items:
+        if not isinstance(item, Fold) and item.begins:
+            rows.append(mark_row(item))
         if isinstance(item, Fold):
             rows.append(fold_row(item))
         elif item.side == "program":
@@ -380,6 +402,8 @@ def place(rows):
     for row in rows:
         if row.time is not None and row.time != time:
             y += PAUSE
+        if row.kind == "scenario":
+            time = None
         row.y = y
         row.shows_time = row.time is not None and (row.time != time or row is rows[0])
         time = row.time if row.time is not None else time
@@ -468,6 +492,16 @@ def draw_fault(row):
     return drawn
 
 
+def draw_mark(row):
+    if row.kind == "run":
+        line = f"M{CALL_LEFT} {row.y - 11}H{PROGRAM_X - 12}"
+        return [f'<path class="line" stroke-dasharray="6 5" d="{line}"/>']
+    return [
+        f'<path class="line" d="M{CALL_LEFT} {row.y - 20}H{WIDTH - MARGIN}"/>',
+        text(CALL_LEFT, row.y, row.lines[0], "soft heading"),
+    ]
+
+
 def draw_row(row):
     drawn = []
     if row.shows_time:
@@ -485,6 +519,8 @@ def draw_row(row):
         drawn += draw_deed(row)
     elif row.kind == "fault":
         drawn += draw_fault(row)
+    elif row.kind in ("run", "scenario"):
+        drawn += draw_mark(row)
     else:
         drawn.append(text(CALL_LEFT, row.y, row.lines[0], "soft"))
         for x in (PROGRAM_X, PEER_X):
@@ -505,6 +541,10 @@ def description(rows):
             words = f"{row.entry.function or 'The call'} never returns"
         elif row.kind == "fault":
             words = "Fault: " + words
+        elif row.kind == "scenario":
+            words = words.capitalize()
+        elif row.kind == "run":
+            words = "A new run of your program begins"
         if row.shows_time:
             words = f"At {time_text(row.time)}: {words}"
         said.append(words + ".")

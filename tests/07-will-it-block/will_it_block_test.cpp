@@ -275,7 +275,7 @@ TEST(Waiting, TakesNothingAndChangesNothing) {
                    "taken the error away. A socket tells it once, to whoever asks first.") &&
       expect_equal(
           bytes_in(scenario, typed), 5,
-          "There were 5 bytes in the pipe, and the caller finds fewer: you read of them.") &&
+          "There were 5 bytes in the pipe, and the caller finds fewer: you read some of them.") &&
       expect_equal(position_of(scenario, file), 0,
                    "The file stood at its beginning, and now it does not: you read of it.");
 }

@@ -181,6 +181,12 @@ class WhatIsDrawn(unittest.TestCase):
         shown = texts(draw(*entries))
         self.assertLess(shown.index('alice sends "x"'), shown.index('= 1 "x"'))
 
+    def test_how_long_it_took_stands_beside_the_result_or_below_it(self):
+        svg = draw(call(0, 1, "poll(3)", "1, ready {3:in}"), call(1, 2, "poll(3)", "1, " + 28 * "x"))
+        shown = texts(svg)
+        self.assertIn("= 1, ready {3:in}after 1 s", shown)
+        self.assertEqual(shown[-2:], ["= 1, " + 28 * "x", "after 1 s"])
+
     def test_a_call_that_never_returns_says_so(self):
         svg = draw(call(0, None, "recv(3, 16)", ""), verdict="blocked for ever")
         self.assertEqual(texts(svg)[-2:], ["never returns", "Verdict: blocked for ever"])
@@ -234,6 +240,46 @@ class WhatIsDrawn(unittest.TestCase):
             [one for one in shown if one.endswith("s") and one[0].isdigit()],
             ["0 s", "250 µs", "40 ms", "1 s", "2.5 s"],
         )
+
+
+class ScenariosAndRuns(unittest.TestCase):
+    def test_one_of_each_has_no_mark(self):
+        entries = [call(0, 0, f"close({fd})", "0", scenario=1, run=1) for fd in (3, 4)]
+        without = [call(0, 0, f"close({fd})", "0") for fd in (3, 4)]
+        self.assertEqual(
+            sequence_svg.draw({"entries": entries}), sequence_svg.draw({"entries": without})
+        )
+
+    def test_a_line_with_the_number_begins_a_scenario_and_time_begins_anew(self):
+        entries = [call(2, 2, "close(3)", "0", scenario=1), call(0, 0, "close(4)", "0", scenario=2)]
+        self.assertEqual(
+            texts(draw(*entries))[2:],
+            ["2 s", "close(3) = 0", "scenario 2", "0 s", "close(4) = 0"],
+        )
+
+    def test_a_dashed_line_parts_two_runs(self):
+        entries = [
+            call(0, 0, "bind(3)", "0", scenario=1, run=0),
+            call(0, 0, "close(3)", "0", scenario=1, run=1),
+            call(0, 0, "close(4)", "0", scenario=1, run=2),
+            deed(0, "alice closes", "closes", scenario=1, run=2),
+        ]
+        svg = draw(*entries)
+        dashed = [path for path in svg.iter(SVG + "path") if path.get("stroke-dasharray")]
+        self.assertEqual(len(dashed), 1)
+        self.assertIn(
+            "close(3) = 0. A new run of your program begins. Your", svg.findtext(SVG + "desc")
+        )
+
+    def test_runs_that_are_alike_are_folded(self):
+        entries = []
+        for run in range(1, 51):
+            entries += [
+                call(0, 0, "socket()", "3", scenario=1, run=run),
+                call(0, 0, "close(3)", "0", scenario=1, run=run),
+            ]
+        svg = draw(*entries)
+        self.assertIn("⋮ the same 47 more times", texts(svg))
 
 
 class Folding(unittest.TestCase):

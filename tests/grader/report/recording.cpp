@@ -60,10 +60,27 @@ void Recording::reset() {
   verdict_line = 0;
   virtual_ns = 0;
   program_ns = 0;
+  scenario_count = 0;
+  run_count = 0;
+  in_scenario = false;
+  first_failed = 0;
+  last_failed = 0;
   instant_count = 0;
   for (char* text : {not_started, verdict_text, verdict_file, hint, crash_note, rule, why, read,
                      only_simulated, lacked})
     *text = '\0';
+}
+
+void Recording::begin_scenario() {
+  ++scenario_count;
+  run_count = 0;
+  in_scenario = true;
+}
+
+bool Recording::is_about(std::uint32_t scenario) const {
+  if (failure_count > 0) return scenario >= first_failed && scenario <= last_failed;
+  const bool is_well = finished && verdict == Verdict::none;
+  return is_well || scenario == scenario_count;
 }
 
 Entry& Recording::open(Side side, std::int64_t now_ns) {
@@ -73,6 +90,8 @@ Entry& Recording::open(Side side, std::int64_t now_ns) {
   entry.end_ns = -1;
   entry.fd = -1;
   entry.side = side;
+  entry.scenario = scenario_count;
+  entry.run = run_count;
   ++count;
   return entry;
 }
@@ -85,6 +104,8 @@ void Recording::note_instant(std::int64_t passed_ns, std::int64_t now_ns) {
 
 void Recording::add_failure(const char* file, int line, const std::string& message) {
   const std::uint32_t index = failure_count;
+  if (index == 0) first_failed = in_scenario ? scenario_count.load() : 0;
+  last_failed = scenario_count.load();
   if (index >= failures_max) return;
   put(failures[index].file, file == nullptr ? "" : file);
   failures[index].line = line;

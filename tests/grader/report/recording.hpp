@@ -22,6 +22,8 @@ struct Entry {
   std::int64_t value;          ///< what the call returned; a peer's number of bytes
   std::int32_t fd;             ///< the descriptor it was about; -1: none
   std::int32_t error;          ///< errno when the call failed, else 0
+  std::uint32_t scenario;      ///< of the check, counted from 1; 0: none yet
+  std::uint32_t run;           ///< of the program in this scenario, counted from 1; 0: none yet
   Side side;
   char function[20];  ///< "recv"; of a peer: "sends", "receives", ...
   char who[20];       ///< the peer it was about or by; empty: none
@@ -86,6 +88,10 @@ struct Recording {
   std::atomic<std::int64_t> program_ns;  ///< as much of it as passed in the program's turns
   char only_simulated[64];  ///< what ended a check in real time, for no real system has it
   char lacked[64];  ///< the records that a check asked for in real time, where nobody keeps them
+  std::atomic<std::uint32_t> scenario_count;             ///< so far
+  std::atomic<std::uint32_t> run_count;                  ///< so far, in this scenario
+  std::atomic<bool> in_scenario;                         ///< one is there now
+  std::atomic<std::uint32_t> first_failed, last_failed;  ///< scenarios of the expectations; 0: none
   std::uint32_t instant_count;
   std::int64_t instants_ns[instants_max];  ///< when the virtual clock stood; later ones are dropped
   Failure failures[failures_max];
@@ -96,6 +102,10 @@ struct Recording {
 
   /// Forgets the last check.
   void reset();
+
+  /// The check begins or ends a scenario.
+  void begin_scenario();
+  void end_scenario() { in_scenario = false; }
 
   /// Begins an entry at virtual time `now_ns`.
   Entry& open(Side side, std::int64_t now_ns);
@@ -110,6 +120,11 @@ struct Recording {
     const std::uint64_t n = count;
     return n > entries_max ? n - entries_max : 0;
   }
+
+  /// Whether a report about this check is about this scenario: an expectation failed while it was
+  /// there, or, when none did, it is the last one. All are, when nothing failed, or when it failed
+  /// between them.
+  [[nodiscard]] bool is_about(std::uint32_t scenario) const;
 
   /// The virtual clock has moved on by `passed_ns` and shows `now_ns`.
   void note_instant(std::int64_t passed_ns, std::int64_t now_ns);

@@ -19,8 +19,19 @@ struct Line {
   std::int64_t time_ns;
   Side side;
   std::string text;
+  std::uint32_t new_scenario = 0;  // it stands between two, and the second has this number
   bool operator==(const Line&) const = default;
 };
+
+constexpr const char* next_run = "(the check calls again)";
+
+// What stands between two entries of which one begins something new.
+void add_mark(std::vector<Line>& lines, const Entry& before, const Entry& entry) {
+  if (entry.scenario != before.scenario)
+    lines.push_back({entry.start_ns, Side::program, {}, entry.scenario});
+  else if (entry.run != before.run && before.run > 0)
+    lines.push_back({entry.start_ns, Side::program, next_run});
+}
 
 // A call is one line, or two when something else happened before it returned.
 std::vector<Line> lines_of(const Recording& recording) {
@@ -29,6 +40,8 @@ std::vector<Line> lines_of(const Recording& recording) {
   const std::uint64_t end = recording.count;
   for (std::uint64_t i = recording.first(); i < end; ++i) {
     const Entry& entry = recording.at(i);
+    if (!recording.is_about(entry.scenario)) continue;
+    if (!lines.empty()) add_mark(lines, recording.at(i - 1), entry);
     const bool has_returned = entry.end_ns >= 0;
     const bool is_split = entry.side == Side::program && has_returned &&
                           (entry.end_sequence > i + 1 || entry.end_ns != entry.start_ns);
@@ -60,7 +73,7 @@ std::size_t repetitions(const std::vector<Line>& lines, std::size_t at, std::siz
 }
 
 std::vector<Line> folded(const std::vector<Line>& lines) {
-  constexpr std::size_t longest_period = 6, fewest_repetitions = 4;
+  constexpr std::size_t longest_period = 8, fewest_repetitions = 4;
   std::vector<Line> result;
   for (std::size_t i = 0; i < lines.size();) {
     std::size_t period = 1, count = 1;
@@ -76,16 +89,6 @@ std::vector<Line> folded(const std::vector<Line>& lines) {
     i += count * period;
   }
   return result;
-}
-
-// A check may have several scenarios, and in each the clock begins at 0. When not all lines can be
-// shown, those of the last one are what the failure is about.
-std::size_t first_shown(const std::vector<Line>& lines, std::size_t lines_max) {
-  if (lines.size() <= lines_max) return 0;
-  std::size_t first = lines.size() - lines_max;
-  for (std::size_t i = first + 1; i < lines.size(); ++i)
-    if (lines[i].time_ns < lines[i - 1].time_ns) first = i;
-  return first;
 }
 
 // Cuts `text` into pieces of at most `width` columns, if possible between words; pieces after the
@@ -120,9 +123,23 @@ class Rows {
                   right.c_str());
   }
 
+  /// A line across both columns, with `title` in it.
+  [[nodiscard]] static std::string rule(const std::string& title = {}) {
+    const std::string left = title.empty() ? "" : "---- " + title + " ";
+    return "  " + left + std::string(before_bar - left.size(), '-') + "+" +
+           std::string(right_width, '-') + "\n";
+  }
+
  private:
   std::size_t time_width_ = time_width_min;
 };
+
+// How many scenarios were well before those that the report is about.
+unsigned scenarios_before(const Recording& recording) {
+  unsigned count = 0;
+  while (count < recording.scenario_count && !recording.is_about(count + 1)) ++count;
+  return count < recording.scenario_count ? count : 0;
+}
 
 }  // namespace
 
@@ -131,15 +148,23 @@ std::string timeline_text(const Recording& recording, unsigned lines_max) {
   if (lines.empty()) return {};
   const Rows rows(lines);
   std::string text = rows.row("time", "your program", "the other side");
-  const std::string rule =
-      "  " + std::string(before_bar, '-') + "+" + std::string(right_width, '-') + "\n";
-  text += rule;
-  const std::size_t first = first_shown(lines, lines_max);
+  text += Rows::rule();
+  if (const unsigned others = scenarios_before(recording); others > 0)
+    text += rows.row("",
+                     format(others == 1 ? "(%u earlier scenario is left out)"
+                                        : "(%u earlier scenarios are left out)",
+                            others),
+                     "");
+  const std::size_t first = lines.size() > lines_max ? lines.size() - lines_max : 0;
   if (first > 0) text += rows.row("", format("(%zu earlier lines are left out)", first), "");
   std::int64_t last_time = -1;
   for (std::size_t i = first; i < lines.size(); ++i) {
     const Line& line = lines[i];
-    if (line.time_ns < last_time) text += rule;
+    if (line.new_scenario > 0) {
+      text += Rows::rule(format("scenario %u", line.new_scenario));
+      last_time = -1;
+      continue;
+    }
     std::string time = line.time_ns == last_time ? "" : time_text(line);
     last_time = line.time_ns;
     const bool is_left = line.side == Side::program;
@@ -188,7 +213,8 @@ std::string recording_as_json(const Recording& recording) {
     json += format("%s\n  {\"side\": \"%s\", \"start_ns\": %lld, \"end_ns\": %s, \"function\": ",
                    i == recording.first() ? "" : ",", side_names[static_cast<int>(entry.side) % 3],
                    static_cast<long long>(entry.start_ns), end.c_str());
-    json += json_string(get(entry.function)) + ", \"fd\": " + std::to_string(entry.fd) +
+    json += json_string(get(entry.function)) + ", \"scenario\": " + std::to_string(entry.scenario) +
+            ", \"run\": " + std::to_string(entry.run) + ", \"fd\": " + std::to_string(entry.fd) +
             ", \"who\": " + json_string(get(entry.who)) +
             ", \"call\": " + json_string(get(entry.call)) +
             ", \"result\": " + json_string(get(entry.result)) +

@@ -69,6 +69,8 @@ Scenario::Scenario()
     : simulation_(*new Simulation(current_recording())),
       exceptions_in_flight_(std::uncaught_exceptions()) {
   handler_run_count = 0;
+  current_recording().begin_scenario();
+  number_ = current_recording().scenario_count;
 }
 
 Scenario::~Scenario() {
@@ -78,6 +80,7 @@ Scenario::~Scenario() {
     finish();
     demand_nothing_left_open();
   }
+  current_recording().end_scenario();
   delete &simulation_;
 }
 
@@ -150,7 +153,9 @@ std::vector<Call> Scenario::calls(const std::string& function) const {
   std::vector<Call> result;
   for (std::uint64_t i = recording.first(); i < recording.count; ++i) {
     const Entry& entry = recording.at(i);
-    if (entry.side != Side::program || (!function.empty() && function != entry.function)) continue;
+    if (entry.side != Side::program || entry.scenario != number_ ||
+        (!function.empty() && function != entry.function))
+      continue;
     result.push_back({get(entry.function), get(entry.call), get(entry.result), get(entry.who),
                       entry.fd, entry.value, entry.error, Time(entry.start_ns),
                       Time(entry.end_ns)});
@@ -196,6 +201,7 @@ Allocations Scenario::allocated() const {
 
 Scenario::Turn::Turn(Scenario& scenario) : scenario_(scenario), began_(scenario.now()) {
   current_recording().in_program = true;
+  ++current_recording().run_count;
   scenario.waits_before_run_ = scenario.simulation_.waits.count();
   reset_allocations();
   leave_garbage_on_the_stack();

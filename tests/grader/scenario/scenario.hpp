@@ -128,7 +128,8 @@ class Scenario {
   [[nodiscard]] Time took() const;         ///< virtual time that the last run took
   [[nodiscard]] int handler_runs() const;  ///< how often the handlers of signal_at() have run
 
-  /// The calls of the program so far, oldest first; of one function only, when it is named.
+  /// The calls of the program in this scenario so far, oldest first; of one function only, when it
+  /// is named.
   [[nodiscard]] std::vector<Call> calls(const std::string& function = {}) const;
 
   /// The waiting calls (select, pselect, poll, ppoll) of the program so far, refused ones included.
@@ -176,6 +177,7 @@ class Scenario {
   void demand_nothing_left_open();
 
   Simulation& simulation_;
+  std::uint32_t number_ = 0;  // in its check, counted from 1
   Time took_{};
   std::uint64_t waits_before_run_ = 0;
   Allocations allocated_{};

@@ -64,7 +64,8 @@ struct Asked {
 /// Mistakes about which descriptors are watched, and for what.
 std::string diagnose_descriptors(const Waits& waits, const Asked& asked);
 
-/// Mistakes about how long. Timeouts of three weeks and more are as good as none.
+/// Mistakes about how long. Only a timeout of a century and more (far_future) is as good as none. A
+/// long wait may come in pieces of ten minutes and more.
 std::string diagnose_time(const Waits& waits, const AskedTime& asked);
 
 /// Both: the one that explains more.

@@ -112,11 +112,11 @@ Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int f
   const auto call =
       begin(function, fd, format("%s(%d, %zu%s)", function, fd, size, flag_names(flags).c_str()));
   simulation_.run_due();
-  if (auto failure = planned_failure("recv", function, fd, call)) return *failure;
   OpenFile* file = simulation_.descriptors.file(fd);
-  if (const int error = take_modelled_error(*file)) return failed(function, fd, call, error);
   const bool is_socket = file->is_socket();
   if (!is_socket && is_for_sockets(function)) return failed(function, fd, call, ENOTSOCK);
+  if (auto failure = planned_failure("recv", function, fd, call)) return *failure;
+  if (const int error = take_modelled_error(*file)) return failed(function, fd, call, error);
   Connection* connection = file->connection;
   const bool takes = (flags & MSG_PEEK) == 0;
   const bool is_urgent = (flags & MSG_OOB) != 0;  // never waits, and is no part of the stream
@@ -213,11 +213,11 @@ Answer SystemCalls::transmit(const char* function, int fd, const msghdr& message
             format("%s(%d, %s, %zu%s)", function, fd, text_of(message, size, 16).c_str(), size,
                    flag_names(flags).c_str()));
   simulation_.run_due();
-  if (auto failure = planned_failure("send", function, fd, call)) return *failure;
   OpenFile* file = simulation_.descriptors.file(fd);
-  if (const int error = take_modelled_error(*file)) return failed(function, fd, call, error);
   const bool is_socket = file->is_socket();
   if (!is_socket && is_for_sockets(function)) return failed(function, fd, call, ENOTSOCK);
+  if (auto failure = planned_failure("send", function, fd, call)) return *failure;
+  if (const int error = take_modelled_error(*file)) return failed(function, fd, call, error);
   Connection* connection = file->connection;
   const bool is_short = simulation_.faults.sends_are_short();
   const std::size_t limit =

@@ -250,6 +250,10 @@ TEST(Diagnosis, TheUnitIsWrong) {
   EXPECT_EQ(told_of_select(1001ns, {0, 1}),
             "You gave select 1 microsecond where 1001 nanoseconds were asked: that ends too early. "
             "Round up.");
+  EXPECT_EQ(
+      told_of_select(1219ms, {1, 219}),
+      "You gave select 1.000219 s where 1.219 s was asked: the fraction is too short. tv_usec "
+      "counts microseconds.");
   EXPECT_EQ(told_of_poll(47ms, 1), "You gave poll 1 ms where 47 ms was asked: that is too short.");
 }
 
@@ -306,6 +310,62 @@ TEST(Diagnosis, NoTimeoutWhereOneBelongs) {
   EXPECT_EQ(world.told({.reading = {3}, .time = {.timeout = 24h * 31}},
                        [] { (void)polled(3, POLLIN, -1616567296); }),
             "You gave poll -1616567296, a number below 0 (has it overflowed?): it waits for ever.");
+}
+
+TEST(Diagnosis, NoTimeoutWhereALongOneBelongs) {
+  World world;
+  world.alice.at(37 * 24h).sends("x");
+  EXPECT_EQ(world.told({.reading = {3}, .time = {.timeout = 31 * 24h}},
+                       [] { (void)selected({.read = {3}}); }),
+            "2678400 s (31 days) was asked, and you gave select no timeout: it waits for ever.");
+  EXPECT_EQ(world.told({.reading = {3}, .time = {.timeout = 31 * 24h}},
+                       [] { (void)polled(3, POLLIN, static_cast<int>(31LL * 24 * 3'600'000)); }),
+            "2678400 s (31 days) was asked, and you gave poll a number below 0: it waits for ever. "
+            "An int of milliseconds ends after 24.8 days: what is longer takes several waits.");
+}
+
+TEST(Diagnosis, ALongTimeIsCutShort) {
+  EXPECT_EQ(told_of_poll(31 * 24h, INT_MAX),
+            "You gave poll 2147483.647 s (24.8 days) where 2678400 s (31 days) was asked: that is "
+            "all that an int of milliseconds holds. Wait again, until the time is over.");
+  EXPECT_EQ(told_of_select(365 * 24h, {24 * 3600, 0}),
+            "You gave select 86400 s where 31536000 s (365 days) was asked: that is too short. "
+            "Wait again for what is left.");
+  EXPECT_EQ(told_of_select(31 * 24h, {365 * 24 * 3600, 0}),
+            "You gave select 31536000 s (365 days) where 2678400 s (31 days) was asked.");
+  EXPECT_EQ(told_of_select({}, {31 * 24 * 3600, 0}),
+            "No timeout was asked: that means to wait for ever. You gave select 2678400 s (31 "
+            "days), and gave up after that.");
+}
+
+TEST(Diagnosis, ALongTimeOverflowsAnInt) {
+  EXPECT_EQ(told_of_poll(365 * 24h, 1'471'228'928),
+            "You gave poll 1471228.928 s (17 days) where 31536000 s (365 days) was asked: so many "
+            "milliseconds do not fit an int, which ends after 24.8 days.");
+  EXPECT_EQ(told_of_poll(60 * 24h + 300us, 889'032'705),
+            "You gave poll 889032.705 s (10.2 days) where 5184000.0003 s (60 days) was asked: so "
+            "many milliseconds do not fit an int, which ends after 24.8 days.");
+  EXPECT_EQ(told_of_select(2h, {2905, 32'704}),
+            "You gave select 2905.032704 s where 7200 s was asked: so many microseconds do not fit "
+            "an int, which ends after 36 minutes.");
+  EXPECT_EQ(told_of_select(31 * 24h, {-1500, 0}),
+            "You gave select timeval{-1500, 0}, a negative time, which it refuses with EINVAL. "
+            "2678400 s (31 days) was asked. Has a number overflowed?");
+}
+
+TEST(Diagnosis, TheLongestTimeOverflows) {
+  EXPECT_EQ(told_of_select(Time::max(), {0, 0}),
+            "You gave select 0 s, which only looks, where 292 years were asked. So long a time "
+            "overflows when it is added to the present time or put into an int: take what is too "
+            "long for never.");
+  EXPECT_EQ(told_of_select(Time::max(), {-9000, 0}),
+            "You gave select timeval{-9000, 0}, a negative time, which it refuses with EINVAL, "
+            "where 292 years were asked. So long a time overflows when it is added to the present "
+            "time or put into an int: take what is too long for never.");
+  EXPECT_EQ(told_of_poll(Time::max(), INT_MAX),
+            "You gave poll 2147483.647 s (24.8 days), and gave up after that, where 292 years were "
+            "asked. So long a time overflows when it is added to the present time or put into an "
+            "int: take what is too long for never.");
 }
 
 TEST(Diagnosis, LooksAgainAndAgain) {
@@ -424,6 +484,33 @@ TEST(NoDiagnosis, OfWaitsForEver) {
                          (void)selected({.read = {3}}, 4, &time);
                          (void)polled(3, POLLIN, -1);
                        }),
+            "");
+}
+
+// No call takes any time there is; FreeBSD's select, say, takes no more than 100,000,000 s.
+TEST(NoDiagnosis, OfALongWaitInPieces) {
+  const auto in_pieces = [](Time time, Time piece_max) {
+    const Time until = grader::sum(steady_time(), time);
+    std::string result = "0";
+    for (Time left = time; result == "0" && left > 0s; left = until - steady_time()) {
+      const Time piece = std::min(left, piece_max);
+      timeval timeout{piece / 1s, piece % 1s / 1us};
+      result = selected({.read = {3}}, 4, &timeout);
+    }
+  };
+  for (const Time piece : {Time(10min), Time(1h), 24 * Time(1h), Time(INT_MAX * 1ms)}) {
+    World world;
+    world.alice.at(91 * 24h).sends("x");
+    for (const Time time : {37 * Time(24h), 365 * Time(24h), Time::max()})
+      EXPECT_EQ(
+          world.told({.reading = {3}, .time = {.timeout = time}}, [&] { in_pieces(time, piece); }),
+          "");
+    EXPECT_EQ(world.told({.reading = {3}}, [&] { in_pieces(Time::max(), piece); }), "");
+  }
+  World world;
+  world.alice.at(7 * 365 * 24h).sends("x");
+  EXPECT_EQ(world.told({.reading = {3}, .time = {.timeout = Time::max()}},
+                       [&] { in_pieces(Time::max(), 100'000'000s); }),
             "");
 }
 

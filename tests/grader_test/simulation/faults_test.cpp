@@ -95,6 +95,25 @@ TEST(Faults, InterruptEveryOtherCall) {
   });
 }
 
+// The kernel looks first what the descriptor is.
+TEST(Faults, LeaveACallAloneThatIsRefused) {
+  Scenario scenario;
+  Peer& keyboard = scenario.peer("keyboard");
+  const int in = keyboard.pipe_to_program();
+  keyboard.sends("hello");
+  scenario.faults().interrupt_every_other("recv");
+  scenario.faults().fail("send", EIO);
+  char byte = 'x';
+  scenario.run([&] {
+    EXPECT_EQ(received(in), "-1 ENOTSOCK");
+    EXPECT_EQ(outcome(::read(in, &byte, 1)), "-1 EINTR");
+    EXPECT_EQ(received(in), "-1 ENOTSOCK");
+    EXPECT_EQ(outcome(::read(in, &byte, 1)), "1");
+    EXPECT_EQ(sent(in, "x"), "-1 ENOTSOCK");
+    EXPECT_EQ(outcome(::write(in, &byte, 1)), "-1 EIO");
+  });
+}
+
 TEST(Faults, InterruptAConnectThatGoesOnByItself) {
   Scenario scenario;
   scenario.peer("server").listens_at("192.0.2.1", 80, 1s);
