@@ -1,6 +1,7 @@
 // The other side's script, in real time.
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -18,8 +19,18 @@ namespace {
 
 Driver* the_driver = nullptr;
 
-constexpr Time look_again = 5ms;      // for what no descriptor of the peers tells
+constexpr Time look_again = 5ms;  // for what no descriptor of the peers tells
+constexpr int rounds_max = 8;
 constexpr int program_fd_end = 4096;  // Limits::descriptors_hard
+
+// The kernel delivers in order what was sent on one processor. From two of them, the handshake of a
+// later connection may be done before that of an earlier one, and accept gives them in that order.
+void stay_on_this_processor() {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  (void)sched_setaffinity(0, sizeof one, &one);  // else it is in order nearly always
+}
 
 }  // namespace
 
@@ -54,10 +65,25 @@ void Driver::stop() {
   std::uint64_t drained = 0;
   (void)!real().read(wake_up_, &drained, sizeof drained);
   clock_.stand_still();
+  see_what_is_under_way();
+}
+
+// What the program has done last, closing above all, may not have come to the peers yet.
+void Driver::see_what_is_under_way() {
+  for (int round = 0; round < rounds_max; ++round) {
+    std::vector<pollfd> entries;
+    for (const auto& peer : simulation_.peers())
+      if (const int fd = peer->connection().peer_fd; fd >= 0)
+        entries.push_back({fd, static_cast<short>(peer->reads_from() >= 0 ? POLLIN : 0), 0});
+    const timespec timeout{0, look_again.count()};
+    if (real().ppoll(entries.data(), entries.size(), &timeout, nullptr) <= 0) return;
+    simulation_.run_due();
+  }
 }
 
 // The signals are for the program.
 void Driver::drive() {
+  stay_on_this_processor();
   sigset_t all;
   sigfillset(&all);
   real().pthread_sigmask(SIG_SETMASK, &all, nullptr);

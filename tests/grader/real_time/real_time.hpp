@@ -94,6 +94,7 @@ class Driver {
  private:
   void drive();
   void wait();  // for the next event, or for the program to do something
+  void see_what_is_under_way();
   Simulation& simulation_;
   RealClock clock_;
   pthread_t program_;

@@ -100,7 +100,10 @@ bool Peer::send_now(const std::string& data, std::size_t& offset) {
                                      MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && errno == EAGAIN && !is_in_vain) break;
     if (sent <= 0) {
-      simulation_.recorder.peer(name(), "sends", name() + " cannot send: " + error_name(errno));
+      const int error = errno;
+      simulation_.recorder.peer(name(), "sends", name() + " cannot send: " + error_name(error));
+      // A reset is told once, and here it was, before the peer has read: what it reads will be 0.
+      if (error == ECONNRESET || error == EPIPE) note_reset();
       return true;
     }
     offset += static_cast<std::size_t>(sent);
@@ -345,9 +348,13 @@ bool Peer::notice_late_reset() {
   socklen_t length = sizeof error;
   real().getsockopt(connection_.peer_fd, SOL_SOCKET, SO_ERROR, &error, &length);
   if (error == 0) return false;
+  note_reset();
+  return true;
+}
+
+void Peer::note_reset() {
   reset_at_ = simulation_.clock.now();
   simulation_.recorder.peer(name(), "sees a reset", name() + " sees a reset (RST)");
-  return true;
 }
 
 bool Peer::drain(std::size_t bytes_max) {
@@ -383,8 +390,7 @@ bool Peer::drain(std::size_t bytes_max) {
     simulation_.recorder.peer(name(), "sees the end",
                               name() + " sees the end" + (connection_.is_pipe() ? "" : " (FIN)"));
   } else if (left > 0 && got < 0 && error != EAGAIN) {
-    reset_at_ = simulation_.clock.now();
-    simulation_.recorder.peer(name(), "sees a reset", name() + " sees a reset (RST)");
+    note_reset();
   }
   return count > 0 || end_at_ || reset_at_;
 }

@@ -168,6 +168,7 @@ class Peer {
   void demand(bool is_possible, const char* step) const;  // else the script is wrong
   bool drain(std::size_t bytes_max);
   bool notice_late_reset();
+  void note_reset();
   void settle();
   void close_quietly();
 
