@@ -54,8 +54,8 @@ void reset_handler_watch();
 /// Why a function must not be called in a handler.
 enum class Unsafe { stdio, memory, lock, clean_up, lookup };
 
-/// Ends the check when `return_address` shows that a handler of the program called `function`, which
-/// is not async-signal-safe.
+/// Ends the check when this thread runs a handler of the program, and `return_address` shows that it
+/// has called `function`, which is not async-signal-safe. Else it does nothing.
 void refuse_in_handler(const char* function, Unsafe why, const void* return_address);
 
 }  // namespace grader

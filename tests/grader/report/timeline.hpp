@@ -15,7 +15,7 @@ namespace grader {
 std::string timeline_text(const Recording& recording, unsigned lines_max = 32);
 
 /// The entries as a JSON array of objects with side, start_ns, end_ns (null: had not returned),
-/// function, fd, who, call, result, value and error.
+/// function, fd, who, by (unless it is the main line), call, result, value and error.
 std::string recording_as_json(const Recording& recording);
 
 /// `text` as a JSON string, with its quotes.

@@ -205,6 +205,7 @@ State state_for(Verdict verdict) {
     case Verdict::memory_leak:
     case Verdict::expectation:
     case Verdict::not_here:
+    case Verdict::unsafe_handler:
       return State::failing;
     case Verdict::infrastructure:
       return State::infrastructure;

@@ -226,6 +226,8 @@ class Scenario {
     Time began_;
     Inside inside_;
   };
+  void begin_handlers();
+  void end_handlers();
   void demand_nothing_left_open();
 
   Simulation& simulation_;
