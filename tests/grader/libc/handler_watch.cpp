@@ -84,7 +84,8 @@ InHandler::~InHandler() {
 int watched_sigaction(int signal, const struct sigaction* action, struct sigaction* old) {
   const bool is_signal = signal > 0 && signal < NSIG;
   if (!is_signal) return real().sigaction(signal, action, old);
-  struct sigaction given {}, installed {}, before {};
+  struct sigaction given {
+  }, installed{}, before{};
   if (action != nullptr) installed = with_watch(signal, given = *action);
   if (real().sigaction(signal, action != nullptr ? &installed : nullptr, &before) != 0) return -1;
   if (!remove_watch(signal, before)) found[signal] = before.sa_handler;

@@ -21,8 +21,8 @@ struct ErrnoChange {
   int left;    ///< what it left in errno
 };
 
-/// While it lives, this thread runs a handler of the program for `signal`: its calls are judged, and
-/// at the end its errno.
+/// While it lives, this thread runs a handler of the program for `signal`: its calls are judged,
+/// and at the end its errno.
 class InHandler {
  public:
   explicit InHandler(int signal);
@@ -54,8 +54,8 @@ void reset_handler_watch();
 /// Why a function must not be called in a handler.
 enum class Unsafe { stdio, memory, lock, clean_up, lookup };
 
-/// Ends the check when this thread runs a handler of the program, and `return_address` shows that it
-/// has called `function`, which is not async-signal-safe. Else it does nothing.
+/// Ends the check when this thread runs a handler of the program, and `return_address` shows that
+/// it has called `function`, which is not async-signal-safe. Else it does nothing.
 void refuse_in_handler(const char* function, Unsafe why, const void* return_address);
 
 }  // namespace grader

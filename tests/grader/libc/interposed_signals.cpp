@@ -58,17 +58,16 @@ EXPORT int sigpending(sigset_t* set) noexcept {
 
 EXPORT int sigwaitinfo(const sigset_t* set, siginfo_t* info) {
   if (auto calls = PROGRAM_CALLS())
-    return calls.answer<int>([&](SystemCalls c) {
-      return c.sigtimedwait("sigwaitinfo", *set, info, std::nullopt);
-    });
+    return calls.answer<int>(
+        [&](SystemCalls c) { return c.sigtimedwait("sigwaitinfo", *set, info, std::nullopt); });
   return real().sigwaitinfo(set, info);
 }
 EXPORT int sigtimedwait(const sigset_t* set, siginfo_t* info, const timespec* timeout) {
   if (auto calls = PROGRAM_CALLS())
     return calls.answer<int>([&](SystemCalls c) {
-      return c.sigtimedwait("sigtimedwait", *set, info,
-                            timeout == nullptr ? std::nullopt
-                                               : std::optional(grader::RawTimeout::of(*timeout)));
+      return c.sigtimedwait(
+          "sigtimedwait", *set, info,
+          timeout == nullptr ? std::nullopt : std::optional(grader::RawTimeout::of(*timeout)));
     });
   return real().sigtimedwait(set, info, timeout);
 }

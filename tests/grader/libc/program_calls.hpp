@@ -47,8 +47,8 @@ class ProgramCalls {
     return file != nullptr && file->connection != nullptr;
   }
 
-  /// Runs `call` outside the program and hands its answer to the program, errno included; before and
-  /// after it, what is planned for these moments.
+  /// Runs `call` outside the program and hands its answer to the program, errno included; before
+  /// and after it, what is planned for these moments.
   template <class Result = long, class Call>
   Result answer(Call call) const {
     simulation_->do_moment(CallMoments::When::before, function_);

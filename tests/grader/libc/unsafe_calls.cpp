@@ -42,8 +42,7 @@ using grader::Unsafe;
 
 // ---- stdio. libstdc++ writes std::cout and std::cerr by fwrite, putc and fflush.
 
-UNSAFE_PATTERN(printf, "printf", (const char* pattern, ...),
-               real().vfprintf(stdout, pattern, list))
+UNSAFE_PATTERN(printf, "printf", (const char* pattern, ...), real().vfprintf(stdout, pattern, list))
 UNSAFE_PATTERN(fprintf, "fprintf", (FILE * stream, const char* pattern, ...),
                real().vfprintf(stream, pattern, list))
 UNSAFE_PATTERN(__printf_chk, "printf", (int flag, const char* pattern, ...),
@@ -131,11 +130,11 @@ UNSAFE(int, pthread_cond_broadcast, "pthread_cond_broadcast (std::condition_vari
 
 // ---- the way out of a handler that does not return
 
-#define JUMPS(name, parameters)                            \
+#define JUMPS(name, parameters)                           \
   EXPORT __attribute__((noreturn)) void name parameters { \
-    grader::handler_depth = grader::handled_signal = 0;    \
-    real().name(buffer, value);                            \
-    __builtin_unreachable();                               \
+    grader::handler_depth = grader::handled_signal = 0;   \
+    real().name(buffer, value);                           \
+    __builtin_unreachable();                              \
   }
 JUMPS(longjmp, (__jmp_buf_tag * buffer, int value) noexcept(false))
 JUMPS(siglongjmp, (__jmp_buf_tag * buffer, int value) noexcept(false))

@@ -113,9 +113,8 @@ void Scenario::handle(int signal, std::function<void()> deed, Handler handler) {
 }
 
 void Scenario::thread_at(Time time, std::function<void()> deed, const std::string& name) {
-  simulation_.other_threads.plan(time, [this, name, deed = std::move(deed)] {
-    simulation_.run_in_thread(name, deed);
-  });
+  simulation_.other_threads.plan(
+      time, [this, name, deed = std::move(deed)] { simulation_.run_in_thread(name, deed); });
 }
 
 int Scenario::handler_runs() const { return handler_run_count; }

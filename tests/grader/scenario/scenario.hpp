@@ -78,9 +78,9 @@ class Scenario {
   /// the next run. (No real system can be asked for that: only in the simulation.)
   /// @{
 
-  /// Sends `signal` just as the program enters its next call of `family`: after its check and before
-  /// its wait. A signal that is not blocked is handled then, and the call that begins afterwards
-  /// knows nothing of it; one that is blocked stays pending, for pselect to let in.
+  /// Sends `signal` just as the program enters its next call of `family`: after its check and
+  /// before its wait. A signal that is not blocked is handled then, and the call that begins
+  /// afterwards knows nothing of it; one that is blocked stays pending, for pselect to let in.
   void signal_before(const std::string& family, int signal, Handler handler = Handler::own,
                      int skip = 0);
 
@@ -109,8 +109,7 @@ class Scenario {
   ///
   /// Signals of the scenario go to the program's own thread. In the timeline and in calls() the
   /// calls of the other thread bear its `name`.
-  void thread_at(Time time, std::function<void()> deed,
-                 const std::string& name = "another thread");
+  void thread_at(Time time, std::function<void()> deed, const std::string& name = "another thread");
 
   /// The wall clock jumps at this virtual time; the steady clock does not.
   void wall_clock_jumps_at(Time time, Time by);
@@ -169,16 +168,16 @@ class Scenario {
 
   /// @name What came of it
   /// @{
-  [[nodiscard]] Time now() const;          ///< virtual time
-  [[nodiscard]] Time took() const;         ///< virtual time that the last run took
+  [[nodiscard]] Time now() const;   ///< virtual time
+  [[nodiscard]] Time took() const;  ///< virtual time that the last run took
   /// How often the scenario's handlers, those of signal_at() and handle(), have run.
   [[nodiscard]] int handler_runs() const;
 
   /// How often handlers that the program itself has installed have run.
   [[nodiscard]] int own_handler_runs() const;
 
-  /// The first handler, of the program's own or of handle(), that left errno other than it found it:
-  /// the code that it interrupted may look at errno just then. Nothing: none did.
+  /// The first handler, of the program's own or of handle(), that left errno other than it found
+  /// it: the code that it interrupted may look at errno just then. Nothing: none did.
   [[nodiscard]] std::optional<ErrnoChange> errno_changed_by_handler() const;
 
   /// The calls of the program so far, oldest first; of one function only, when it is named.

@@ -30,8 +30,7 @@ class CallMoments {
     std::vector<std::function<void()>> due;
     const std::string family = family_of(function);
     for (auto plan = plans_.begin(); plan != plans_.end();) {
-      const bool is_meant =
-          plan->when == when && (plan->family.empty() || plan->family == family);
+      const bool is_meant = plan->when == when && (plan->family.empty() || plan->family == family);
       if (!is_meant || plan->skip-- > 0) {
         ++plan;
         continue;

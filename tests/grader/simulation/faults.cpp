@@ -21,11 +21,11 @@ std::string family_of(std::string_view function) {
   if (function.starts_with("__")) function.remove_prefix(2);
   if (function.ends_with("_chk")) function.remove_suffix(4);
   static const std::map<std::string_view, const char*> families = {
-      {"recvfrom", "recv"},  {"recvmsg", "recv"},   {"read", "recv"},    {"readv", "recv"},
-      {"sendto", "send"},    {"sendmsg", "send"},   {"write", "send"},   {"writev", "send"},
-      {"pselect", "select"}, {"poll", "select"},    {"ppoll", "select"}, {"accept4", "accept"},
-      {"dup2", "dup"},       {"dup3", "dup"},       {"pipe2", "pipe"},   {"eventfd_read", "recv"},
-      {"fcntl64", "fcntl"},  {"open64", "open"},    {"openat", "open"},  {"eventfd_write", "send"}};
+      {"recvfrom", "recv"},  {"recvmsg", "recv"}, {"read", "recv"},    {"readv", "recv"},
+      {"sendto", "send"},    {"sendmsg", "send"}, {"write", "send"},   {"writev", "send"},
+      {"pselect", "select"}, {"poll", "select"},  {"ppoll", "select"}, {"accept4", "accept"},
+      {"dup2", "dup"},       {"dup3", "dup"},     {"pipe2", "pipe"},   {"eventfd_read", "recv"},
+      {"fcntl64", "fcntl"},  {"open64", "open"},  {"openat", "open"},  {"eventfd_write", "send"}};
   const auto found = families.find(function);
   return found == families.end() ? std::string(function) : found->second;
 }

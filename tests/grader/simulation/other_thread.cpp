@@ -45,7 +45,8 @@ void Simulation::run_in_thread(const std::string& name, const std::function<void
     try {
       std::thread([&] { thrown = done_by(name.c_str(), none.before(), deed); }).join();
     } catch (const std::system_error& error) {
-      give_verdict(Verdict::infrastructure, std::string("no thread can be started: ") + error.what());
+      give_verdict(Verdict::infrastructure,
+                   std::string("no thread can be started: ") + error.what());
     }
     put(recorder.recording().other_thread, "");
   }
@@ -63,18 +64,20 @@ Simulation::Woken Simulation::wait_in_other_thread(const Wait& wait) {
   const bool writes = wait.call.starts_with("write") || wait.call.starts_with("send");
   give_verdict(
       Verdict::waiting_thread,
-      format("waiting thread: \"%s\" waits in %s at %s. What another thread calls to wake yours must "
-             "return at once, however busy yours is.%s",
-             other_thread, wait.call.c_str(), to_text(clock.now()).c_str(),
-             writes ? " Make the descriptor non-blocking: a pipe that is full wakes as well as it is."
-                    : ""));
+      format(
+          "waiting thread: \"%s\" waits in %s at %s. What another thread calls to wake yours must "
+          "return at once, however busy yours is.%s",
+          other_thread, wait.call.c_str(), to_text(clock.now()).c_str(),
+          writes ? " Make the descriptor non-blocking: a pipe that is full wakes as well as it is."
+                 : ""));
 }
 
 void Simulation::waits_for_lock(const char* function) {
-  give_verdict(Verdict::waiting_thread,
-               format("waiting thread: \"%s\" waits in %s at %s for a lock that your own thread holds "
-                      "while it waits itself. Let go of a lock before you wait.",
-                      other_thread, function, to_text(clock.now()).c_str()));
+  give_verdict(
+      Verdict::waiting_thread,
+      format("waiting thread: \"%s\" waits in %s at %s for a lock that your own thread holds "
+             "while it waits itself. Let go of a lock before you wait.",
+             other_thread, function, to_text(clock.now()).c_str()));
 }
 
 }  // namespace grader

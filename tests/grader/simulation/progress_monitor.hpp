@@ -28,8 +28,7 @@ class ProgressMonitor {
 
   /// A call brought nothing. True: that is one too many.
   bool useless(const std::string& function, int fd, unsigned max = useless_calls_max) {
-    return ++useless_[{function, fd}] >= max ||
-           ++useless_total_ >= useless_calls_total_max;
+    return ++useless_[{function, fd}] >= max || ++useless_total_ >= useless_calls_total_max;
   }
 
   /// The program read the clock. True: that is one too many.

@@ -203,11 +203,11 @@ class Simulation {
   std::vector<std::unique_ptr<Peer>> peers_;
   Interruption interruption_ = Interruption::none;
   Time woken_at_{};
-  bool is_asleep_ = false;    ///< a call waits: its handlers run when it has looked what is ready
+  bool is_asleep_ = false;  ///< a call waits: its handlers run when it has looked what is ready
   const sigset_t* mask_ = nullptr;  ///< the signal mask of the last wait; nullptr: the thread's own
   std::vector<int> arrived_;        ///< signals whose handlers have yet to run
   std::vector<int> signals_from_thread_;  ///< see signal_from_thread()
-  int gap_signal_ = 0;  ///< was handled just before the current call began; 0: none was
+  int gap_signal_ = 0;              ///< was handled just before the current call began; 0: none was
   std::map<int, int> standard_;     ///< 0, 1, 2 as they were -> where they are kept
   std::vector<int> number_takers_;  ///< see take_numbers_below()
   std::optional<Time> alarm_at_;

@@ -90,8 +90,11 @@ bool is_for_sockets(std::string_view function) {
 }
 
 // readv(2) will not wait: it finds something, or fails.
-bool reads_at_once(int fd, const OpenFile& file) {
-  return file.kind == OpenFile::Kind::file || poll_now(fd, POLLIN) != 0 ||
+bool reads_at_once(int fd, const OpenFile& file, std::size_t size) {
+  const bool is_too_small =
+      (file.kind == OpenFile::Kind::eventfd && size < sizeof(std::uint64_t)) ||
+      (file.kind == OpenFile::Kind::signalfd && size < sizeof(signalfd_siginfo));
+  return file.kind == OpenFile::Kind::file || is_too_small || poll_now(fd, POLLIN) != 0 ||
          (real().fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY;
 }
 
@@ -190,7 +193,7 @@ Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int f
         message.msg_namelen = request.msg_namelen;
         message.msg_controllen = request.msg_controllen;
       }
-    } else if (!is_socket && reads_at_once(fd, *file)) {
+    } else if (!is_socket && reads_at_once(fd, *file, size)) {
       result = real().readv(fd, parts.data(), static_cast<int>(parts.size()));
       error = errno;
     }

@@ -23,12 +23,14 @@ Answer SystemCalls::eventfd(unsigned value, int flags) {
 }
 
 Answer SystemCalls::signalfd(int fd, const sigset_t* set, int flags) {
-  const auto call = begin("signalfd", fd, format("signalfd(%d, %s)", fd, signals_text(*set).c_str()));
+  const auto call =
+      begin("signalfd", fd, format("signalfd(%d, %s)", fd, signals_text(*set).c_str()));
   if (auto failure = planned_failure("signalfd", "signalfd", fd, call)) return *failure;
   const int result = real().signalfd(fd, set, flags);
   if (result < 0) return failed("signalfd", fd, call, errno);
   if (fd == -1)
-    simulation_.adopt(result, new_file(OpenFile::Kind::signalfd, "a signalfd"), false, "signalfd()");
+    simulation_.adopt(result, new_file(OpenFile::Kind::signalfd, "a signalfd"), false,
+                      "signalfd()");
   return simulation_.recorder.done(call, result);
 }
 

@@ -107,8 +107,7 @@ Answer SystemCalls::sigtimedwait(const char* function, const sigset_t& set, sigi
 }
 
 Answer SystemCalls::signal_from_thread(const char* function, int signal) {
-  const auto call =
-      begin(function, -1, format("%s(%s)", function, signal_name(signal).c_str()));
+  const auto call = begin(function, -1, format("%s(%s)", function, signal_name(signal).c_str()));
   if (signal < 0 || signal >= NSIG) return failed(function, -1, call, EINVAL);
   if (signal != 0) simulation_.signal_from_thread(signal);
   return simulation_.recorder.done(call, 0);

@@ -17,7 +17,8 @@ std::string danger(const char* function, Unsafe why) {
           function);
     case Unsafe::memory:
       return format(
-          "If the signal comes while the program is itself inside malloc or free, %s finds the heap "
+          "If the signal comes while the program is itself inside malloc or free, %s finds the "
+          "heap "
           "half changed, or waits for ever for the lock on it",
           function);
     case Unsafe::lock:
