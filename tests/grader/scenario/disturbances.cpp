@@ -80,15 +80,17 @@ void Scenario::signal_at(Time time, int signal, Handler handler, Time takes) {
 void Scenario::signal_before(const std::string& family, int signal, Handler handler, int skip) {
   only_simulated("signal_before()");
   install(signal, handler);
-  simulation_.moments.plan(CallMoments::When::before, family, skip,
-                           [this, signal] { simulation_.signal_in_gap(signal, true); });
+  simulation_.moments.plan(CallMoments::When::before, family, skip, [this, signal] {
+    simulation_.signal_in_moment(signal, CallMoments::When::before);
+  });
 }
 
 void Scenario::signal_after(const std::string& family, int signal, Handler handler, int skip) {
   only_simulated("signal_after()");
   install(signal, handler);
-  simulation_.moments.plan(CallMoments::When::after, family, skip,
-                           [this, signal] { simulation_.signal_in_gap(signal, false); });
+  simulation_.moments.plan(CallMoments::When::after, family, skip, [this, signal] {
+    simulation_.signal_in_moment(signal, CallMoments::When::after);
+  });
 }
 
 void Scenario::thread_before(const std::string& family, std::function<void()> deed, int skip,

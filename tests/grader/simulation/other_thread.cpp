@@ -68,11 +68,12 @@ Simulation::Woken Simulation::wait_in_other_thread(const Wait& wait) {
           "waiting thread: \"%s\" waits in %s at %s. What another thread calls to wake yours must "
           "return at once, however busy yours is.%s",
           other_thread, wait.call.c_str(), to_text(clock.now()).c_str(),
-          writes ? " Make the descriptor non-blocking: a pipe that is full wakes as well as it is."
+          writes ? " Make the descriptor non-blocking: a full pipe wakes your thread all the same."
                  : ""));
 }
 
 void Simulation::waits_for_lock(const char* function) {
+  recorder.begin(function, -1, function);
   give_verdict(
       Verdict::waiting_thread,
       format("waiting thread: \"%s\" waits in %s at %s for a lock that your own thread holds "

@@ -79,29 +79,32 @@ void Simulation::do_moment(CallMoments::When when, const char* function) {
   if (moments.empty() || other_thread != nullptr || handler_depth > 0) return;
   const int saved = errno;
   const Outside outside;
+  current_call_ = function;
   const auto deeds = moments.take(when, function);
   errno = saved;
   for (const auto& deed : deeds) deed();
 }
 
-void Simulation::signal_in_gap(int signal, bool is_before) {
-  const bool is_handled = !is_held_back(signal) && caused_by(signal) != Interruption::none;
+void Simulation::signal_in_moment(int signal, CallMoments::When when) {
   const int saved = errno;
-  recorder.fault(signal_name(signal) + (is_held_back(signal) ? " arrives (blocked)" : " arrives"));
+  const bool is_held = is_blocked(signal);
+  const bool is_handled = !is_held && caused_by(signal) != Interruption::none;
+  recorder.fault(signal_name(signal) + (is_held ? " arrives (blocked)" : " arrives"));
   errno = saved;  // the handler finds, and may spoil, the program's
   raise_now(signal);
-  if (is_before && is_handled) gap_signal_ = signal;
+  if (when == CallMoments::When::before && is_handled) gap_signal_ = signal;
 }
 
-// Why the call that waits for ever has missed the signal that came just before it.
-std::string Simulation::what_the_gap_swallowed(const std::string& call) const {
+// Why a call waits for ever although a signal came: just before it began.
+std::string Simulation::what_the_gap_swallowed() const {
   if (gap_signal_ == 0) return {};
-  const std::string name = signal_name(gap_signal_), function = call.substr(0, call.find('('));
+  const std::string name = signal_name(gap_signal_);
   return format(
-      "%s came after your last look and before %s began: its handler ran in that gap, and %s knows "
-      "nothing of it and waits. Either the handler writes a byte to a pipe that %s watches, or you "
-      "block the signal before you look, and only pselect lets it in",
-      name.c_str(), function.c_str(), function.c_str(), function.c_str());
+      "%s came after your last look and before %s began: its handler ran in that gap, and %s, "
+      "which "
+      "knows nothing of it, waits. Either the handler writes a byte to a pipe that you watch as "
+      "well, or the signal is blocked while you look, and only pselect lets it in",
+      name.c_str(), current_call_, current_call_);
 }
 
 }  // namespace grader

@@ -191,8 +191,7 @@ Simulation::Woken Simulation::wait(const Wait& wait) {
 
 void Simulation::blocked_for_ever(const std::string& call) {
   const std::string where =
-      handler_depth > 0 ? ", in the handler of " + signal_name(handled_signal) : "";
-  recorder.hint(what_the_gap_swallowed(call));
+      handler_depth > 0 ? ", in the handler of " + signal_name(handled_signal) + "," : "";
   give_verdict(Verdict::blocked_for_ever, "blocked for ever in " + call + where + " at " +
                                               to_text(clock.now()) +
                                               ": nothing is left that could end this call");
@@ -322,9 +321,10 @@ void Simulation::useless(const char* function, int fd, Recorder::Call call, unsi
           (reason.empty() ? "" : ". " + reason + "."));
 }
 
-// Says what the waits tell, in place of what the last of them suggested.
+// Says what a signal in the gap or the waits tell, in place of what the last wait suggested.
 void Simulation::note_diagnosis() {
-  std::string text = diagnosis ? diagnosis() : "";
+  std::string text = what_the_gap_swallowed();
+  if (text.empty() && diagnosis) text = diagnosis();
   if (text.empty()) return;
   if (text.back() == '.') text.pop_back();  // the report sets it
   recorder.hint(text);

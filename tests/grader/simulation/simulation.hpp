@@ -126,8 +126,8 @@ class Simulation {
   /// for that moment. errno is the program's, and stays so unless a handler changes it.
   void do_moment(CallMoments::When when, const char* function);
 
-  /// Delivers `signal` in such a moment.
-  void signal_in_gap(int signal, bool is_before);
+  /// Delivers `signal` in such a moment; errno as above.
+  void signal_in_moment(int signal, CallMoments::When when);
 
   /// Another thread, called `name`, does `deed` now; returns when it has ended.
   void run_in_thread(const std::string& name, const std::function<void()>& deed);
@@ -197,7 +197,7 @@ class Simulation {
   [[nodiscard]] std::string what_wakes() const;
   void note_diagnosis();
   [[noreturn]] void blocked_for_ever(const std::string& call);
-  [[nodiscard]] std::string what_the_gap_swallowed(const std::string& call) const;
+  [[nodiscard]] std::string what_the_gap_swallowed() const;
   Woken wait_in_other_thread(const Wait& wait);
 
   std::vector<std::unique_ptr<Peer>> peers_;
@@ -208,6 +208,7 @@ class Simulation {
   std::vector<int> arrived_;        ///< signals whose handlers have yet to run
   std::vector<int> signals_from_thread_;  ///< see signal_from_thread()
   int gap_signal_ = 0;              ///< was handled just before the current call began; 0: none was
+  const char* current_call_ = "";   ///< the function, when gap_signal_ is not 0
   std::map<int, int> standard_;     ///< 0, 1, 2 as they were -> where they are kept
   std::vector<int> number_takers_;  ///< see take_numbers_below()
   std::optional<Time> alarm_at_;
