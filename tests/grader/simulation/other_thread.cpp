@@ -42,8 +42,9 @@ void Simulation::run_in_thread(const std::string& name, const std::function<void
     const sigset_t all = all_signals();
     const AlsoBlocked none(&all);
     put(recorder.recording().other_thread, name);
+    const sigset_t& mask = driver ? driver->program_mask() : none.before();
     try {
-      std::thread([&] { thrown = done_by(name.c_str(), none.before(), deed); }).join();
+      std::thread([&] { thrown = done_by(name.c_str(), mask, deed); }).join();
     } catch (const std::system_error& error) {
       give_verdict(Verdict::infrastructure,
                    std::string("no thread can be started: ") + error.what());

@@ -230,6 +230,7 @@ TEST(ThreadAt, MayWriteWhereThereIsNoRoomWithoutBlocking) {
     const Pipe pipe(O_NONBLOCK);
     to = pipe.ends[1];
     EXPECT_EQ(selected({.read = {pipe.ends[0]}}), "1, read {3}");
+    EXPECT_EQ(selected({}, 120ms), "0");  // in real time it is still writing
   });
   EXPECT_EQ(last, "-1 EAGAIN");
 }
