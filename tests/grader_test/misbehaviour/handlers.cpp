@@ -113,7 +113,6 @@ MISBEHAVIOUR(UnsafeHandler, WithDelete) {
 
 // Gives: failing, unsafe handler
 // Says: the handler of SIGUSR1 called malloc
-// Sanitized: skipped
 MISBEHAVIOUR(UnsafeHandler, WithAThrow) {
   wait_for(world, [](int) {
     try {
