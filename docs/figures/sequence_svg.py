@@ -20,7 +20,8 @@ A recording is JSON:
        {"side": "peer", "start_ns": 1000000000, "who": "alice", "call": "alice sends \\"hello\\"",
         "function": "sends", "bytes": 5}]}
 
-"side" is program, peer or fault; an "end_ns" of null means that the call has not returned.
+"side" is program, peer or fault; an "end_ns" of null means that the call has not returned. "by",
+when given, says whose call it is: "handler", or the name of another thread.
 "scenario" and "run", when given, are counted from 1: a line across stands between two scenarios,
 whose times begin anew, and a dashed one between two runs of the program in the same one.
 "end_sequence", when given, is the number of entries that there were when the call returned; without
@@ -153,7 +154,8 @@ class Entry:
         self.end = fields.get("end_ns", self.start if self.side != "program" else None)
         if self.end is not None and (not isinstance(self.end, int) or self.end < 0):
             self.end = None
-        self.call = str(fields.get("call") or "")
+        by = fields.get("by")
+        self.call = (f"{by}: " if by else "") + str(fields.get("call") or "")
         self.result = str(fields.get("result") or "")
         self.function = str(fields.get("function") or "")
         self.who = str(fields.get("who") or "")

@@ -225,6 +225,11 @@ class WhatIsDrawn(unittest.TestCase):
         svg = draw({"side": "fault", "start_ns": 0, "call": "SIGALRM arrives"})
         self.assertIn("SIGALRM arrives", texts(svg))
 
+    def test_a_call_of_a_handler_or_a_thread_says_so(self):
+        self.assertIn(
+            "handler: write(4, 1) = 1", texts(draw(call(0, 0, "write(4, 1)", "1", by="handler")))
+        )
+
     def test_special_characters_survive(self):
         self.assertIn('alice sends "<&>"', texts(draw(deed(0, 'alice sends "<&>"'))))
 

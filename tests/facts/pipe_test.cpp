@@ -53,6 +53,20 @@ TEST(Pipes, TakeSmallWritesWholeAndLargeOnesInPart) {
   EXPECT_LE(large.value, static_cast<long>(room));
 }
 
+// Fact: single bytes are packed: a pipe of one page takes as many as the page has (pipe_write() in
+// fs/pipe.c merges them).
+TEST(Pipes, PackSingleBytes) {
+  const Pipe pipe;
+  const int writer = pipe.writer.get();
+  ASSERT_EQ(::fcntl(writer, F_SETFL, O_NONBLOCK), 0);
+  const int page = ::fcntl(writer, F_SETPIPE_SZ, 1);
+  ASSERT_EQ(page, ::sysconf(_SC_PAGESIZE));
+  for (int i = 0; i < page; ++i) ASSERT_EQ(written(writer, 1), returns(1));
+
+  EXPECT_EQ(written(writer, 1), fails_with(EAGAIN));
+  EXPECT_EQ(readiness(pipe.reader.get()), "readable");
+}
+
 // Fact: the end that reads cannot be written, and the other way round; neither is a socket.
 TEST(Pipes, HaveOneDirectionAndAreNoSockets) {
   const Pipe pipe;

@@ -7,14 +7,16 @@
 #include <new>
 
 #include "libc/caller_filter.hpp"
+#include "libc/handler_watch.hpp"
 
 namespace grader {
 namespace {
 
-thread_local Allocations counts;
-thread_local std::ptrdiff_t bytes_in_use = 0;
+constinit thread_local Allocations counts;
+constinit thread_local std::ptrdiff_t bytes_in_use = 0;
 
-void* allocate(std::size_t size) noexcept {
+void* allocate(std::size_t size, const void* caller) noexcept {
+  refuse_in_handler("operator new", Unsafe::memory, caller);
   void* memory = std::malloc(size == 0 ? 1 : size);
   if (inside_program > 0 && memory != nullptr) {
     counts.largest_bytes = std::max(counts.largest_bytes, size);
@@ -27,7 +29,8 @@ void* allocate(std::size_t size) noexcept {
   return memory;
 }
 
-void release(void* memory) noexcept {
+void release(void* memory, const void* caller) noexcept {
+  if (memory != nullptr) refuse_in_handler("operator delete", Unsafe::memory, caller);
   if (inside_program > 0) bytes_in_use -= static_cast<std::ptrdiff_t>(malloc_usable_size(memory));
   std::free(memory);
 }
@@ -45,12 +48,18 @@ void reset_allocations() {
 
 // The replaceable allocation functions; those for arrays call these.
 void* operator new(std::size_t size) {
-  if (void* memory = grader::allocate(size)) return memory;
+  if (void* memory = grader::allocate(size, __builtin_return_address(0))) return memory;
   throw std::bad_alloc();
 }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  return grader::allocate(size);
+  return grader::allocate(size, __builtin_return_address(0));
 }
-void operator delete(void* memory) noexcept { grader::release(memory); }
-void operator delete(void* memory, std::size_t) noexcept { grader::release(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { grader::release(memory); }
+void operator delete(void* memory) noexcept {
+  grader::release(memory, __builtin_return_address(0));
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  grader::release(memory, __builtin_return_address(0));
+}
+void operator delete(void* memory, const std::nothrow_t&) noexcept {
+  grader::release(memory, __builtin_return_address(0));
+}

@@ -7,7 +7,8 @@
 
 namespace grader {
 
-thread_local int inside_program = 0;
+constinit thread_local int inside_program = 0;
+constinit thread_local const char* other_thread = nullptr;
 
 namespace {
 

@@ -10,7 +10,10 @@ namespace grader {
 bool is_program_code(const void* return_address);
 
 /// How deep this thread is inside the program under grading: above 0, its libc calls are simulated.
-extern thread_local int inside_program;
+extern constinit thread_local int inside_program;
+
+/// The name of this thread when it is another than the program's own; nullptr: it is not.
+extern constinit thread_local const char* other_thread;
 
 /// While it lives, this thread's libc calls are the grader's own and go to the kernel.
 class Outside {

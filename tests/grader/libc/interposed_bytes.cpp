@@ -102,6 +102,17 @@ EXPORT ssize_t writev(int fd, const iovec* parts, int count) {
   return real().writev(fd, parts, count);
 }
 
+EXPORT int eventfd_read(int fd, eventfd_t* value) {
+  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
+    return received(calls, "read", fd, value, sizeof *value, 0) == sizeof *value ? 0 : -1;
+  return real().eventfd_read(fd, value);
+}
+EXPORT int eventfd_write(int fd, eventfd_t value) {
+  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
+    return sent(calls, "write", fd, &value, sizeof value, 0) == sizeof value ? 0 : -1;
+  return real().eventfd_write(fd, value);
+}
+
 // What _FORTIFY_SOURCE makes of the calls above when it knows the size of the buffer.
 EXPORT ssize_t __read_chk(int fd, void* data, size_t size, size_t room) {
   if (size > room) __chk_fail();

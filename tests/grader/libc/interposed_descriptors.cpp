@@ -36,6 +36,16 @@ EXPORT int pipe2(int* ends, int flags) noexcept {
     return calls.answer<int>([&](SystemCalls c) { return c.pipe("pipe2", ends, flags); });
   return real().pipe2(ends, flags);
 }
+EXPORT int eventfd(unsigned value, int flags) noexcept {
+  if (auto calls = PROGRAM_CALLS())
+    return calls.answer<int>([&](SystemCalls c) { return c.eventfd(value, flags); });
+  return real().eventfd(value, flags);
+}
+EXPORT int signalfd(int fd, const sigset_t* set, int flags) noexcept {
+  if (auto calls = PROGRAM_CALLS())
+    return calls.answer<int>([&](SystemCalls c) { return c.signalfd(fd, set, flags); });
+  return real().signalfd(fd, set, flags);
+}
 // After the fact: `fd` is what the kernel gave.
 static int opened(const ProgramCalls& calls, const char* function, int fd, const char* path) {
   return calls ? calls.answer<int>([&](SystemCalls c) { return c.open(function, fd, path); }) : fd;

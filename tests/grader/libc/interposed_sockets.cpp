@@ -3,6 +3,7 @@
 // Compiled without sanitizers and without _FORTIFY_SOURCE; linked as an object, never from an
 // archive.
 #undef _FORTIFY_SOURCE
+#include "libc/handler_watch.hpp"
 #include "libc/program_calls.hpp"
 #include "libc/real_libc.hpp"
 
@@ -46,12 +47,14 @@ EXPORT int getsockopt(int fd, int level, int option, void* value, socklen_t* len
 }
 EXPORT int getaddrinfo(const char* host, const char* service, const addrinfo* hints,
                        addrinfo** result) {
+  grader::refuse_in_handler("getaddrinfo", grader::Unsafe::lookup, __builtin_return_address(0));
   if (auto calls = PROGRAM_CALLS())
     return calls.answer<int>(
         [&](SystemCalls c) { return c.getaddrinfo(host, service, hints, result); });
   return real().getaddrinfo(host, service, hints, result);
 }
 EXPORT void freeaddrinfo(addrinfo* list) noexcept {
+  grader::refuse_in_handler("freeaddrinfo", grader::Unsafe::lookup, __builtin_return_address(0));
   if (auto calls = PROGRAM_CALLS()) {
     calls.answer([&](SystemCalls c) {
       c.freeaddrinfo(list);
@@ -62,6 +65,7 @@ EXPORT void freeaddrinfo(addrinfo* list) noexcept {
   real().freeaddrinfo(list);
 }
 EXPORT hostent* gethostbyname(const char* name) {
+  grader::refuse_in_handler("gethostbyname", grader::Unsafe::lookup, __builtin_return_address(0));
   if (auto calls = PROGRAM_CALLS()) calls.not_here("gethostbyname", "use getaddrinfo");
   return real().gethostbyname(name);
 }

@@ -16,7 +16,11 @@
 
 #include <cstdarg>
 
+#include "libc/handler_watch.hpp"
 #include "libc/program_calls.hpp"
+
+using grader::refuse_in_handler;
+using grader::Unsafe;
 
 namespace {
 
@@ -36,6 +40,7 @@ Function* next(const char* name) {
 
 #define READS(result, name, shown, parameters, arguments, stream)           \
   EXPORT result name parameters {                                           \
+    refuse_in_handler(shown, Unsafe::stdio, __builtin_return_address(0));   \
     if (auto calls = PROGRAM_CALLS(); calls.lead_to_a_peer(fileno(stream))) \
       calls.not_here(shown, reading_advice);                                \
     static auto* const really = next<result parameters>(#name);             \
@@ -43,6 +48,7 @@ Function* next(const char* name) {
   }
 #define SCANS(name, v_name, stream, parameters)                                 \
   EXPORT int name parameters {                                                  \
+    refuse_in_handler("scanf", Unsafe::stdio, __builtin_return_address(0));     \
     if (auto calls = PROGRAM_CALLS(); calls.lead_to_a_peer(fileno(stream)))     \
       calls.not_here("scanf", reading_advice);                                  \
     static auto* const really = next<int(FILE*, const char*, va_list)>(v_name); \
@@ -86,6 +92,7 @@ SCANS(__isoc23_scanf, "__isoc23_vfscanf", stdin, (const char* format, ...))
 SCANS(__isoc23_fscanf, "__isoc23_vfscanf", stream, (FILE * stream, const char* format, ...))
 
 EXPORT FILE* fdopen(int fd, const char* mode) noexcept {
+  refuse_in_handler("fdopen", Unsafe::stdio, __builtin_return_address(0));
   if (auto calls = PROGRAM_CALLS(); calls.lead_to_a_peer(fd)) {
     const bool reads = mode == nullptr || *mode == 'r' || strchr(mode, '+') != nullptr;
     calls.not_here("fdopen", reads ? reading_advice : writing_advice);

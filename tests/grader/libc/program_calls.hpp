@@ -16,8 +16,8 @@
 #define EXPORT extern "C" __attribute__((visibility("default"), used))
 
 /// The simulated calls of the program, if this call comes from it; must be used in the exported
-/// function itself, whose return address tells the caller.
-#define PROGRAM_CALLS() grader::calls_of(__builtin_return_address(0))
+/// function itself, whose return address tells the caller and whose name tells the call.
+#define PROGRAM_CALLS() grader::calls_of(__builtin_return_address(0), __func__)
 
 /// The ledger of descriptors, if this call comes from the check's own code between two runs of the
 /// program, which opens and closes descriptors too; else nullptr. Likewise for the function itself.
@@ -31,7 +31,8 @@ namespace grader {
 /// A simulation that is entered for one call. Converts to false when the call is not the program's.
 class ProgramCalls {
  public:
-  explicit ProgramCalls(Simulation* simulation) : simulation_(simulation) {}
+  ProgramCalls(Simulation* simulation, const char* function)
+      : simulation_(simulation), function_(function) {}
   explicit operator bool() const { return simulation_ != nullptr; }
 
   /// The call is the program's, and the simulation knows the descriptor.
@@ -46,9 +47,11 @@ class ProgramCalls {
     return file != nullptr && file->connection != nullptr;
   }
 
-  /// Runs `call` outside the program and hands its answer to the program, errno included.
+  /// Runs `call` outside the program and hands its answer to the program, errno included; before
+  /// and after it, what is planned for these moments.
   template <class Result = long, class Call>
   Result answer(Call call) const {
+    simulation_->do_moment(CallMoments::When::before, function_);
     const int saved = errno;
     Answer result{};
     {
@@ -56,6 +59,7 @@ class ProgramCalls {
       result = call(SystemCalls(*simulation_));
     }
     errno = result.error != 0 ? result.error : saved;
+    simulation_->do_moment(CallMoments::When::after, function_);
     return static_cast<Result>(result.value);
   }
 
@@ -68,12 +72,13 @@ class ProgramCalls {
 
  private:
   Simulation* simulation_;
+  const char* function_;
 };
 
-/// The simulated calls for a call that returns to `return_address`.
-inline ProgramCalls calls_of(const void* return_address) {
+/// The simulated calls for a call of `function` that returns to `return_address`.
+inline ProgramCalls calls_of(const void* return_address, const char* function) {
   const bool is_program = inside_program > 0 && is_program_code(return_address);
-  return ProgramCalls(is_program ? Simulation::current() : nullptr);
+  return {is_program ? Simulation::current() : nullptr, function};
 }
 
 inline Simulation* ledger_for(const void* return_address) {

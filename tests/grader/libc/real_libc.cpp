@@ -29,6 +29,7 @@ Real load() {
   find(r.fcntl, "fcntl");
   find(r.open, "open");
   find(r.openat, "openat");
+  find(r.pthread_mutex_trylock, "pthread_mutex_trylock");
   find(r.ioctl, "ioctl");
   find(r.syscall, "syscall");
   find(r.exit, "exit");

@@ -6,8 +6,10 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -21,6 +23,7 @@
 #include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,6 +37,7 @@ struct Real {
   int (*fcntl)(int, int, ...);
   int (*open)(const char*, int, ...);
   int (*openat)(int, const char*, int, ...);
+  int (*pthread_mutex_trylock)(pthread_mutex_t*);
   int (*ioctl)(int, unsigned long, ...);
   long (*syscall)(long, ...);
   void (*exit)(int);

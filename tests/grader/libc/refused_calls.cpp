@@ -9,12 +9,15 @@
 #include <cstdarg>
 #include <cstdlib>
 
+#include "libc/handler_watch.hpp"
 #include "libc/program_calls.hpp"
 #include "libc/real_libc.hpp"
 #include "simulation/text.hpp"
 
 using grader::real;
+using grader::refuse_in_handler;
 using grader::SystemCalls;
+using grader::Unsafe;
 
 namespace {
 
@@ -35,8 +38,6 @@ NOT_HERE(int, timerfd_create, (int clock, int flags) noexcept, (clock, flags), "
 NOT_HERE(int, timer_create, (clockid_t clock, sigevent* event, timer_t* timer) noexcept,
          (clock, event, timer), "")
 NOT_HERE(void, closefrom, (int first) noexcept, (first), "close what you opened, one by one")
-NOT_HERE(int, signalfd, (int fd, const sigset_t* mask, int flags) noexcept, (fd, mask, flags), "")
-NOT_HERE(int, eventfd, (unsigned value, int flags) noexcept, (value, flags), "")
 NOT_HERE(int, inotify_init1, (int flags) noexcept, (flags), "")
 NOT_HERE(int, memfd_create, (const char* name, unsigned flags) noexcept, (name, flags), "")
 NOT_HERE(ssize_t, splice,
@@ -82,18 +83,24 @@ EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
   return real().pthread_create(thread, attributes, start, argument);
 }
 EXPORT int pthread_cond_wait(pthread_cond_t* condition, pthread_mutex_t* mutex) {
+  refuse_in_handler("pthread_cond_wait (std::condition_variable)", Unsafe::lock,
+                    __builtin_return_address(0));
   if (auto calls = PROGRAM_CALLS())
     calls.not_here("pthread_cond_wait (std::condition_variable)", no_processes);
   return real().pthread_cond_wait(condition, mutex);
 }
 EXPORT int pthread_cond_timedwait(pthread_cond_t* condition, pthread_mutex_t* mutex,
                                   const timespec* until) {
+  refuse_in_handler("pthread_cond_timedwait (std::condition_variable)", Unsafe::lock,
+                    __builtin_return_address(0));
   if (auto calls = PROGRAM_CALLS())
     calls.not_here("pthread_cond_timedwait (std::condition_variable)", no_processes);
   return real().pthread_cond_timedwait(condition, mutex, until);
 }
 EXPORT int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex,
                                   clockid_t clock, const timespec* until) {
+  refuse_in_handler("pthread_cond_clockwait (std::condition_variable)", Unsafe::lock,
+                    __builtin_return_address(0));
   if (auto calls = PROGRAM_CALLS())
     calls.not_here("pthread_cond_clockwait (std::condition_variable)", no_processes);
   return real().pthread_cond_clockwait(condition, mutex, clock, until);
@@ -112,8 +119,9 @@ EXPORT long syscall(long number, ...) noexcept {
                         arguments[4], arguments[5]);
 }
 
-#define ENDS_PROCESS(name, really, specification)                                          \
+#define ENDS_PROCESS(name, is_safe, really, specification)                                 \
   EXPORT void name(int status) specification {                                             \
+    if (!is_safe) refuse_in_handler(#name, Unsafe::clean_up, __builtin_return_address(0)); \
     if (auto calls = PROGRAM_CALLS()) {                                                    \
       const grader::Outside outside;                                                       \
       SystemCalls(calls.simulation()).ended_process(grader::format(#name "(%d)", status)); \
@@ -121,10 +129,10 @@ EXPORT long syscall(long number, ...) noexcept {
     really(status);                                                                        \
     __builtin_unreachable();                                                               \
   }
-ENDS_PROCESS(exit, real().exit, noexcept)
-ENDS_PROCESS(_exit, real().exit_now, )
-ENDS_PROCESS(_Exit, real().exit_now, noexcept)
-ENDS_PROCESS(quick_exit, real().exit_now, noexcept)
+ENDS_PROCESS(exit, false, real().exit, noexcept)
+ENDS_PROCESS(_exit, true, real().exit_now, )
+ENDS_PROCESS(_Exit, true, real().exit_now, noexcept)
+ENDS_PROCESS(quick_exit, false, real().exit_now, noexcept)
 
 // Sanitizers call this before they report: their symbolizer opens files and starts processes.
 extern "C" __attribute__((visibility("default"))) void __asan_on_error() {

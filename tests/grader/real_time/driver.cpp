@@ -51,6 +51,7 @@ Driver* Driver::current() { return the_driver; }
 
 void Driver::start() {
   program_ = pthread_self();
+  real().pthread_sigmask(SIG_BLOCK, nullptr, &program_mask_);
   clock_.go_on();
   simulation_.run_due();
   is_over_ = false;

@@ -7,6 +7,9 @@
 /// answers as the kernel does.
 #pragma once
 
+#include <pthread.h>
+#include <signal.h>
+
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -88,6 +91,9 @@ class Driver {
   /// Sends the program's thread a signal.
   void deliver(int signal);
 
+  /// The signal mask of the program's thread when its turn began.
+  [[nodiscard]] const sigset_t& program_mask() const { return program_mask_; }
+
   /// A socket of the program's that listens at `port` (0: any). -1: none.
   static int listener_at(std::uint16_t port);
 
@@ -98,6 +104,7 @@ class Driver {
   Simulation& simulation_;
   RealClock clock_;
   pthread_t program_;
+  sigset_t program_mask_{};
   std::thread thread_;
   std::atomic<bool> is_over_ = false;
   int wake_up_;  // an eventfd

@@ -26,6 +26,10 @@ const char* verdict_name(Verdict verdict) {
       return "ended the process";
     case Verdict::not_here:
       return "not in this lesson";
+    case Verdict::unsafe_handler:
+      return "unsafe handler";
+    case Verdict::waiting_thread:
+      return "waiting thread";
     case Verdict::flood:
       return "flood";
     case Verdict::infrastructure:
@@ -67,7 +71,7 @@ void Recording::reset() {
   last_failed = 0;
   instant_count = 0;
   for (char* text : {not_started, verdict_text, verdict_file, hint, crash_note, rule, why, read,
-                     only_simulated, lacked})
+                     other_thread, only_simulated, lacked})
     *text = '\0';
 }
 

@@ -27,6 +27,7 @@ struct Entry {
   Side side;
   char function[20];  ///< "recv"; of a peer: "sends", "receives", ...
   char who[20];       ///< the peer it was about or by; empty: none
+  char by[20];        ///< of a call: "handler", or the name of another thread; empty: the main line
   char call[120];     ///< "recv(3, 16)"
   char result[72];    ///< "5 \"hello\"", "-1 ECONNRESET"
 };
@@ -44,6 +45,8 @@ enum class Verdict : std::int32_t {
   expectation,       ///< the other side did not get what it was promised
   ended_process,     ///< calls exit or its like
   not_here,          ///< calls something this lesson has no use for
+  unsafe_handler,    ///< calls something in a signal handler that is not async-signal-safe
+  waiting_thread,    ///< lets another thread wait, which must not
   flood,             ///< sends, prints or opens without end
   infrastructure,    ///< the machine failed, not the program
   crash,             ///< killed by a signal
@@ -77,6 +80,7 @@ struct Recording {
   std::atomic<bool> in_program;  ///< the child is inside the code under grading
   std::atomic<Verdict> verdict;
   std::atomic<bool> in_pipe_write;  ///< the child is inside a write to a pipe
+  char other_thread[20];            ///< the other thread that runs just now; empty: none
   char not_started[64];             ///< the function whose stub was reached; empty: none
   char verdict_text[2000];
   char verdict_file[160];

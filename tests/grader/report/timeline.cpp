@@ -33,6 +33,12 @@ void add_mark(std::vector<Line>& lines, const Entry& before, const Entry& entry)
     lines.push_back({entry.start_ns, Side::program, next_run});
 }
 
+// Whose call it is, when it is not one of the main line: "handler: ".
+std::string by_text(const Entry& entry) {
+  const std::string by = get(entry.by);
+  return by.empty() ? "" : by + ": ";
+}
+
 // A call is one line, or two when something else happened before it returned.
 std::vector<Line> lines_of(const Recording& recording) {
   std::vector<Line> lines;
@@ -45,7 +51,7 @@ std::vector<Line> lines_of(const Recording& recording) {
     const bool has_returned = entry.end_ns >= 0;
     const bool is_split = entry.side == Side::program && has_returned &&
                           (entry.end_sequence > i + 1 || entry.end_ns != entry.start_ns);
-    std::string text = get(entry.call);
+    std::string text = by_text(entry) + get(entry.call);
     if (entry.side == Side::program && !has_returned)
       text += " ...";
     else if (entry.side == Side::program && !is_split)
@@ -55,7 +61,8 @@ std::vector<Line> lines_of(const Recording& recording) {
     for (auto it = unfinished.begin(); it != unfinished.end() && it->first <= i + 1;
          it = unfinished.erase(it)) {
       const Entry& returned = recording.at(it->second);
-      lines.push_back({returned.end_ns, returned.side, "    = " + get(returned.result)});
+      lines.push_back(
+          {returned.end_ns, returned.side, by_text(returned) + "    = " + get(returned.result)});
     }
   }
   return lines;
@@ -216,6 +223,7 @@ std::string recording_as_json(const Recording& recording) {
     json += json_string(get(entry.function)) + ", \"scenario\": " + std::to_string(entry.scenario) +
             ", \"run\": " + std::to_string(entry.run) + ", \"fd\": " + std::to_string(entry.fd) +
             ", \"who\": " + json_string(get(entry.who)) +
+            (*entry.by == '\0' ? "" : ", \"by\": " + json_string(get(entry.by))) +
             ", \"call\": " + json_string(get(entry.call)) +
             ", \"result\": " + json_string(get(entry.result)) +
             ", \"value\": " + std::to_string(entry.value) +

@@ -16,8 +16,8 @@ namespace grader {
 std::string timeline_text(const Recording& recording, unsigned lines_max = 32);
 
 /// The entries of all scenarios as a JSON array of objects with side, start_ns, end_ns (null: had
-/// not returned), function, scenario and run (both counted from 1), fd, who, call, result, value,
-/// error, bytes and end_sequence.
+/// not returned), function, scenario and run (both counted from 1), fd, who, by (unless it is the
+/// main line), call, result, value, error, bytes and end_sequence.
 std::string recording_as_json(const Recording& recording);
 
 /// `text` as a JSON string, with its quotes.

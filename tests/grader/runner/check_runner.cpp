@@ -12,8 +12,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include "libc/caller_filter.hpp"
@@ -72,25 +74,37 @@ struct ProcessState {
   bool operator==(const ProcessState&) const = default;
 };
 
-ProcessState look_at(pid_t pid) {
-  ProcessState result;
-  const std::string folder = "/proc/" + std::to_string(pid);
+// Adds what one thread has done so far; returns its state.
+char add(ProcessState& sum, const std::string& folder) {
   std::ifstream stat(folder + "/stat");
-  std::string line;
+  std::string line, skipped;
   std::getline(stat, line);
+  char state = '?';
   if (const auto end_of_name = line.rfind(')'); end_of_name != std::string::npos) {
     std::istringstream fields(line.substr(end_of_name + 1));
-    std::string skipped;
     unsigned long user = 0, system = 0;
-    fields >> result.state;
+    fields >> state;
     for (int i = 0; i < 10; ++i) fields >> skipped;
     fields >> user >> system;
-    result.ticks = user + system;
+    sum.ticks += user + system;
   }
   std::ifstream status(folder + "/status");
   while (std::getline(status, line))
     if (const auto at = line.find("ctxt_switches:"); at != std::string::npos)
-      result.switches += std::strtoul(line.c_str() + at + 14, nullptr, 10);
+      sum.switches += std::strtoul(line.c_str() + at + 14, nullptr, 10);
+  return state;
+}
+
+// Asleep ('S') when every thread is.
+ProcessState look_at(pid_t pid) {
+  ProcessState result;
+  std::error_code error;
+  const std::string folder = "/proc/" + std::to_string(pid) + "/task";
+  for (std::filesystem::directory_iterator task(folder, error), end; !error && task != end;
+       task.increment(error)) {
+    const char state = add(result, task->path());
+    if (result.state == '?' || result.state == 'S') result.state = state;
+  }
   return result;
 }
 
@@ -167,7 +181,7 @@ class Watch {
   ProcessState last_;
 };
 
-std::string text_for(Verdict verdict, const Limits& limits) {
+std::string text_for(Verdict verdict, const Limits& limits, const std::string& other_thread) {
   switch (verdict) {
     case Verdict::cpu_loop:
       return format(
@@ -179,8 +193,9 @@ std::string text_for(Verdict verdict, const Limits& limits) {
     case Verdict::stopped:
       return "the program stopped itself (SIGSTOP)";
     case Verdict::really_blocked:
-      return "the program waits for something that the simulation does not know: a lock that it "
-             "holds itself, or a system call that goes round the C library";
+      return (other_thread.empty() ? "the program" : "\"" + other_thread + "\"") +
+             " waits for something that the simulation does not know: a lock that it holds itself, "
+             "or a system call that goes round the C library";
     default:
       return "the check took more than the real-time limit";
   }
@@ -205,6 +220,7 @@ State state_for(Verdict verdict) {
     case Verdict::memory_leak:
     case Verdict::expectation:
     case Verdict::not_here:
+    case Verdict::unsafe_handler:
       return State::failing;
     case Verdict::infrastructure:
       return State::infrastructure;
@@ -260,7 +276,8 @@ void judge(CheckResult& result, const Recording& recording, const End& end, cons
   result.not_started = get(recording.not_started);
   if (end.killed_for != Verdict::none) {
     result.verdict = end.killed_for;
-    result.complaints.push_back({text_for(end.killed_for, limits), "", 0});
+    result.complaints.push_back(
+        {text_for(end.killed_for, limits, get(recording.other_thread)), "", 0});
   } else if (recording.verdict != Verdict::none) {
     result.verdict = recording.verdict;
     result.complaints.push_back(
@@ -270,7 +287,7 @@ void judge(CheckResult& result, const Recording& recording, const End& end, cons
     return;
   } else if (WIFSIGNALED(end.status) && is_out_of_processor_time(end, limits)) {
     result.verdict = Verdict::cpu_loop;
-    result.complaints.push_back({text_for(result.verdict, limits), "", 0});
+    result.complaints.push_back({text_for(result.verdict, limits, {}), "", 0});
   } else if (WIFSIGNALED(end.status)) {
     result.verdict = Verdict::crash;
     const std::string note = get(recording.crash_note);

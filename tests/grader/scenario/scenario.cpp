@@ -1,10 +1,6 @@
 #include "scenario/scenario.hpp"
 
-#include <signal.h>
-
 #include <algorithm>
-#include <array>
-#include <chrono>
 #include <cstddef>
 #include <exception>
 
@@ -15,40 +11,6 @@
 
 namespace grader {
 namespace {
-
-volatile sig_atomic_t handler_run_count = 0;
-
-std::array<Time, NSIG> handlers_take{};  // by signal
-
-// Until then, whatever handlers run meanwhile: std::this_thread::sleep_until() would sleep on for
-// what was left when the first of them began.
-void sleep_for_real(Time time) {
-  const auto until = std::chrono::steady_clock::now() + time;
-  for (Time left = time; left > Time{}; left = until - std::chrono::steady_clock::now()) {
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
-    const timespec rest{seconds.count(), (left - seconds).count()};
-    real().nanosleep(&rest, nullptr);
-  }
-}
-
-void count_run(int signal) {
-  handler_run_count = handler_run_count + 1;
-  const Time takes = handlers_take.at(static_cast<std::size_t>(signal));
-  if (takes == Time{}) return;
-  const Outside outside;
-  Simulation* simulation = Simulation::current();
-  if (simulation == nullptr) return sleep_for_real(takes);
-  simulation->pass(takes);
-  simulation->recorder.fault("its handler is done");
-}
-
-void install(int signal, Handler handler) {
-  if (handler == Handler::own) return;
-  struct sigaction action {};
-  action.sa_handler = count_run;
-  action.sa_flags = handler == Handler::restarting ? SA_RESTART : 0;
-  sigaction(signal, &action, nullptr);
-}
 
 // What earlier calls leave on the stack is not always zero; a program that relies on it should not
 // pass by luck.
@@ -68,7 +30,7 @@ std::string leak_text(const DescriptorTable::Descriptor& descriptor, int fd) {
 Scenario::Scenario()
     : simulation_(*new Simulation(current_recording())),
       exceptions_in_flight_(std::uncaught_exceptions()) {
-  handler_run_count = 0;
+  begin_handlers();
   current_recording().begin_scenario();
   number_ = current_recording().scenario_count;
 }
@@ -81,6 +43,7 @@ Scenario::~Scenario() {
     demand_nothing_left_open();
   }
   current_recording().end_scenario();
+  end_handlers();
   delete &simulation_;
 }
 
@@ -105,14 +68,6 @@ Faults& Scenario::faults() {
 Resolver& Scenario::names() {
   only_simulated("names()");
   return simulation_.resolver;
-}
-
-void Scenario::signal_at(Time time, int signal, Handler handler, Time takes) {
-  install(signal, handler);
-  simulation_.events.plan(time, [this, signal, takes] {
-    handlers_take.at(static_cast<std::size_t>(signal)) = takes;
-    simulation_.deliver_signal(signal);
-  });
 }
 
 void Scenario::wall_clock_jumps_at(Time time, Time by) {
@@ -145,7 +100,6 @@ void Scenario::finish() {
 
 Time Scenario::now() const { return simulation_.clock.now(); }
 Time Scenario::took() const { return took_; }
-int Scenario::handler_runs() const { return handler_run_count; }
 
 std::vector<Call> Scenario::calls(const std::string& function) const {
   if (lacks("calls()")) return {};
@@ -157,7 +111,7 @@ std::vector<Call> Scenario::calls(const std::string& function) const {
         (!function.empty() && function != entry.function))
       continue;
     result.push_back({get(entry.function), get(entry.call), get(entry.result), get(entry.who),
-                      entry.fd, entry.value, entry.error, Time(entry.start_ns),
+                      get(entry.by), entry.fd, entry.value, entry.error, Time(entry.start_ns),
                       Time(entry.end_ns)});
   }
   return result;

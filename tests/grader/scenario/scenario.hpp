@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -11,6 +13,7 @@
 
 #include "libc/allocation_watch.hpp"
 #include "libc/caller_filter.hpp"
+#include "libc/handler_watch.hpp"
 #include "scenario/waiting.hpp"
 #include "simulation/faults.hpp"
 #include "simulation/peer.hpp"
@@ -33,6 +36,7 @@ struct Call {
   std::string text;      ///< "recv(3, 16)"
   std::string result;    ///< "5 \"hello\""
   std::string who;       ///< the peer it was about; empty: none
+  std::string by;        ///< "handler", or the name of another thread; empty: the main line
   int fd = -1;
   long value = 0;  ///< what it returned
   int error = 0;   ///< errno when it failed, else 0
@@ -66,6 +70,46 @@ class Scenario {
   /// does the call return that it has interrupted. The time was measured before that, as in the
   /// kernel: the timeval that select(2) leaves does not tell of it.
   void signal_at(Time time, int signal, Handler handler = Handler::plain, Time takes = {});
+
+  /// @name Signals and threads in the worst moment
+  /// A family is named as in Faults ("select": select, pselect, poll and ppoll; "recv": also read,
+  /// ...); "" is any call at all. `skip` calls of it are left alone first. Calls in handlers and in
+  /// other threads are no occasion. What has found no occasion when the program returns waits for
+  /// the next run. (No real system can be asked for that: only in the simulation.)
+  /// @{
+
+  /// Sends `signal` just as the program enters its next call of `family`: after its check and
+  /// before its wait. A signal that is not blocked is handled then, and the call that begins
+  /// afterwards knows nothing of it; one that is blocked stays pending, for pselect to let in.
+  void signal_before(const std::string& family, int signal, Handler handler = Handler::own,
+                     int skip = 0);
+
+  /// Sends it when that call has returned: errno is as the call has left it.
+  void signal_after(const std::string& family, int signal, Handler handler = Handler::own,
+                    int skip = 0);
+
+  /// Lets another thread do `deed`, as thread_at() does, in the same moments.
+  void thread_before(const std::string& family, std::function<void()> deed, int skip = 0,
+                     const std::string& name = "another thread");
+  void thread_after(const std::string& family, std::function<void()> deed, int skip = 0,
+                    const std::string& name = "another thread");
+  /// @}
+
+  /// Installs a handler for `signal`, which signal_at() and the like can send with Handler::own: it
+  /// runs `deed`, the program's code, and is judged as the program's own handlers are. What a
+  /// handler calls must be async-signal-safe (signal-safety(7)); else the verdict is "unsafe
+  /// handler". When the scenario is over, the handler does nothing.
+  void handle(int signal, std::function<void()> deed, Handler handler = Handler::plain);
+
+  /// Another thread does `deed`, the program's code, at this virtual time: while the program waits,
+  /// or as soon as it makes a call, after all that the other side does in that instant. The
+  /// program's own thread stands still meanwhile, so nothing is left to a scheduler. The deed must
+  /// not wait: that is the verdict "waiting thread". An exception that leaves it is the verdict
+  /// "crash". What comes due when the program is not running waits for its next run.
+  ///
+  /// Signals of the scenario go to the program's own thread. In the timeline and in calls() the
+  /// calls of the other thread bear its `name`.
+  void thread_at(Time time, std::function<void()> deed, const std::string& name = "another thread");
 
   /// The wall clock jumps at this virtual time; the steady clock does not.
   void wall_clock_jumps_at(Time time, Time by);
@@ -124,9 +168,17 @@ class Scenario {
 
   /// @name What came of it
   /// @{
-  [[nodiscard]] Time now() const;          ///< virtual time
-  [[nodiscard]] Time took() const;         ///< virtual time that the last run took
-  [[nodiscard]] int handler_runs() const;  ///< how often the handlers of signal_at() have run
+  [[nodiscard]] Time now() const;   ///< virtual time
+  [[nodiscard]] Time took() const;  ///< virtual time that the last run took
+  /// How often the scenario's handlers, those of signal_at() and handle(), have run.
+  [[nodiscard]] int handler_runs() const;
+
+  /// How often handlers that the program itself has installed have run.
+  [[nodiscard]] int own_handler_runs() const;
+
+  /// The first handler, of the program's own or of handle(), that left errno other than it found
+  /// it: the code that it interrupted may look at errno just then. Nothing: none did.
+  [[nodiscard]] std::optional<ErrnoChange> errno_changed_by_handler() const;
 
   /// The calls of the program in this scenario so far, oldest first; of one function only, when it
   /// is named.
@@ -174,6 +226,8 @@ class Scenario {
     Time began_;
     Inside inside_;
   };
+  void begin_handlers();
+  void end_handlers();
   void demand_nothing_left_open();
 
   Simulation& simulation_;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "simulation/connection.hpp"
@@ -28,7 +29,7 @@ struct ConnectAttempt {
 /// An open file description: what all duplicates of a descriptor share (open(2), "Open file
 /// descriptions").
 struct OpenFile {
-  enum class Kind { stream_socket, other_socket, pipe, file };
+  enum class Kind { stream_socket, other_socket, pipe, file, eventfd, signalfd };
   Kind kind = Kind::file;
   std::string description;           ///< "connection to alice"
   int family = AF_UNSPEC;            ///< as the program asked for it
@@ -48,6 +49,14 @@ struct OpenFile {
     return kind == Kind::stream_socket || kind == Kind::other_socket;
   }
 };
+
+/// An open file of this kind; `description` is for messages ("a socket").
+inline std::shared_ptr<OpenFile> new_file(OpenFile::Kind kind, std::string description) {
+  auto file = std::make_shared<OpenFile>();
+  file->kind = kind;
+  file->description = std::move(description);
+  return file;
+}
 
 /// The program's descriptors, from the first it was given or opened to those it left behind.
 class DescriptorTable {

@@ -17,6 +17,19 @@ std::size_t limit(std::size_t wanted, std::size_t max, std::deque<std::size_t>& 
 
 }  // namespace
 
+std::string family_of(std::string_view function) {
+  if (function.starts_with("__")) function.remove_prefix(2);
+  if (function.ends_with("_chk")) function.remove_suffix(4);
+  static const std::map<std::string_view, const char*> families = {
+      {"recvfrom", "recv"},  {"recvmsg", "recv"}, {"read", "recv"},    {"readv", "recv"},
+      {"sendto", "send"},    {"sendmsg", "send"}, {"write", "send"},   {"writev", "send"},
+      {"pselect", "select"}, {"poll", "select"},  {"ppoll", "select"}, {"accept4", "accept"},
+      {"dup2", "dup"},       {"dup3", "dup"},     {"pipe2", "pipe"},   {"eventfd_read", "recv"},
+      {"fcntl64", "fcntl"},  {"open64", "open"},  {"openat", "open"},  {"eventfd_write", "send"}};
+  const auto found = families.find(function);
+  return found == families.end() ? std::string(function) : found->second;
+}
+
 void Faults::fail(const std::string& function, int error, int times, int skip) {
   plans_[function].push_back({skip, times, error});
 }

@@ -8,14 +8,19 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace grader {
 
+/// The family of a function that the interposer exports ("__recv_chk": "recv"), as Faults names it;
+/// fcntl is "fcntl", whatever it does.
+std::string family_of(std::string_view function);
+
 /// The faults of one scenario. Functions are named by family: "recv" stands for recv, recvfrom,
 /// recvmsg, read and readv; "send" for send, sendto, sendmsg, write and writev; "accept" for accept
 /// and accept4; "select" for select, pselect, poll and ppoll; "dup" for dup, dup2, dup3 and
-/// fcntl(F_DUPFD); the others for themselves.
+/// fcntl(F_DUPFD); "pipe" for pipe and pipe2; the others for themselves.
 class Faults {
  public:
   /// Every send takes at most `bytes` bytes; 0: as many as fit.

@@ -15,6 +15,7 @@ class ProgressMonitor {
  public:
   static constexpr unsigned useless_calls_max = 100;  ///< of the same kind on the same descriptor
   static constexpr unsigned useless_calls_total_max = 20'000;
+  static constexpr unsigned useless_wake_ups_max = 10'000;  ///< written to a full pipe of its own
   static constexpr std::uint64_t clock_reads_max = 100'000;
   static constexpr std::uint64_t calls_max = 50'000;  ///< of one check, useful or not
 
@@ -26,9 +27,8 @@ class ProgressMonitor {
   }
 
   /// A call brought nothing. True: that is one too many.
-  bool useless(const std::string& function, int fd) {
-    return ++useless_[{function, fd}] >= useless_calls_max ||
-           ++useless_total_ >= useless_calls_total_max;
+  bool useless(const std::string& function, int fd, unsigned max = useless_calls_max) {
+    return ++useless_[{function, fd}] >= max || ++useless_total_ >= useless_calls_total_max;
   }
 
   /// The program read the clock. True: that is one too many.

@@ -1,5 +1,7 @@
 #include "simulation/recorder.hpp"
 
+#include "libc/caller_filter.hpp"
+#include "libc/handler_watch.hpp"
 #include "simulation/text.hpp"
 
 namespace grader {
@@ -12,6 +14,7 @@ Recorder::Call Recorder::begin(const char* function, int fd, const std::string& 
   put(entry.function, function);
   put(entry.who, who);
   put(entry.call, text);
+  put(entry.by, handler_depth > 0 ? "handler" : other_thread != nullptr ? other_thread : "");
   return call;
 }
 

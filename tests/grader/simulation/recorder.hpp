@@ -49,6 +49,9 @@ class Recorder {
 
   Recording& recording() { return recording_; }
 
+  /// It is the program's turn.
+  [[nodiscard]] bool in_program() const { return recording_.in_program; }
+
  private:
   void note(Side side, const std::string& who, const char* function, const std::string& text,
             long value);

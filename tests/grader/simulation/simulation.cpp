@@ -1,6 +1,5 @@
 #include "simulation/simulation.hpp"
 
-#include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,6 +15,7 @@
 #include "libc/caller_filter.hpp"
 #include "libc/real_libc.hpp"
 #include "simulation/settle.hpp"
+#include "simulation/signal_mask.hpp"
 #include "simulation/text.hpp"
 
 namespace grader {
@@ -37,24 +37,6 @@ bool is_file_or_null(int fd) {
   if (::fstat(fd, &status) != 0) return false;
   return S_ISREG(status.st_mode) || (S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3));
 }
-
-// Blocks the signals of `mask` as well while it lives.
-class AlsoBlocked {
- public:
-  explicit AlsoBlocked(const sigset_t* mask) : is_active_(mask != nullptr) {
-    if (is_active_) real().pthread_sigmask(SIG_BLOCK, mask, &saved_);
-  }
-  ~AlsoBlocked() {
-    const Inside inside;  // what was held back arrives here
-    if (is_active_) real().pthread_sigmask(SIG_SETMASK, &saved_, nullptr);
-  }
-  AlsoBlocked(const AlsoBlocked&) = delete;
-  AlsoBlocked& operator=(const AlsoBlocked&) = delete;
-
- private:
-  bool is_active_;
-  sigset_t saved_{};
-};
 
 }  // namespace
 
@@ -153,17 +135,25 @@ void Simulation::advance_to(Time time) {
   recorder.recording().note_instant((clock.now() - before).count(), clock.now().count());
 }
 
+// First what the other side does, then the program's other threads. While one of these runs, all
+// else waits for its end.
 void Simulation::run_due() {
+  if (other_thread != nullptr) return;
   const Outside outside;
+  const bool is_turn = recorder.recording().in_program;
   for (bool again = true; again;) {
     again = false;
-    while (events.run_one(clock.now())) again = true;
+    while (events.run_one(clock.now()) || (is_turn && signals.run_one(clock.now()))) again = true;
     for (const auto& peer : peers_) again |= peer->run_due();
+    if (!again && is_turn) again = other_threads.run_one(clock.now());
   }
 }
 
 std::optional<Time> Simulation::next_event() const {
   std::optional<Time> next = events.next();
+  if (recorder.in_program())
+    for (const EventQueue* queue : {&signals, &other_threads})
+      if (const auto time = queue->next(); time && (!next || *time < *next)) next = time;
   for (const auto& peer : peers_)
     if (const auto time = peer->next(); time && *time > clock.now() && (!next || *time < *next))
       next = time;
@@ -171,11 +161,13 @@ std::optional<Time> Simulation::next_event() const {
 }
 
 Simulation::Woken Simulation::wait(const Wait& wait) {
+  if (other_thread != nullptr) return wait_in_other_thread(wait);
   const AlsoBlocked also_blocked(wait.mask);
   const auto deadline = wait.deadline < far_future ? wait.deadline : std::nullopt;
   for (;;) {
     interruption_ = Interruption::none;
     is_asleep_ = true;
+    mask_ = wait.mask;
     run_due();
     is_asleep_ = false;
     woken_at_ = clock.now();
@@ -191,13 +183,18 @@ Simulation::Woken Simulation::wait(const Wait& wait) {
     if (clock.now() > woken_at_) continue;  // a handler took time: look again
     if (deadline && *deadline <= clock.now()) return Woken::timed_out;
     const auto next = next_event();
-    if (!next && !deadline)
-      give_verdict(Verdict::blocked_for_ever, "blocked for ever in " + wait.call + " at " +
-                                                  to_text(clock.now()) +
-                                                  ": nothing is left that could end this call");
+    if (!next && !deadline) blocked_for_ever(wait.call);
     advance_to(!next || (deadline && *deadline < *next) ? *deadline : *next);
     progress.useful();
   }
+}
+
+void Simulation::blocked_for_ever(const std::string& call) {
+  const std::string where =
+      handler_depth > 0 ? ", in the handler of " + signal_name(handled_signal) + "," : "";
+  give_verdict(Verdict::blocked_for_ever, "blocked for ever in " + call + where + " at " +
+                                              to_text(clock.now()) +
+                                              ": nothing is left that could end this call");
 }
 
 void Simulation::pass(Time time) {
@@ -230,61 +227,6 @@ void Simulation::finish_script() {
     give_verdict(Verdict::expectation, "the program returned, but" + waiting);
 }
 
-// What the handler of `signal`, if there is one, does to a call that waits.
-Simulation::Interruption Simulation::caused_by(int signal) {
-  struct sigaction action {};
-  real().sigaction(signal, nullptr, &action);
-  if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) return Interruption::none;
-  return (action.sa_flags & SA_RESTART) != 0 ? Interruption::restartable : Interruption::final;
-}
-
-void Simulation::deliver_signal(int signal) {
-  recorder.fault(signal_name(signal) + " arrives");
-  if (driver) return driver->deliver(signal);
-  if (is_asleep_) return arrived_.push_back(signal);
-  raise_now(signal);
-}
-
-void Simulation::raise_now(int signal) {
-  sigset_t blocked;
-  real().pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
-  const bool stays_pending = sigismember(&blocked, signal) == 1;
-  const auto before = interruption_;
-  const auto caused = stays_pending ? Interruption::none : caused_by(signal);
-  const Inside inside;
-  ::raise(signal);
-  interruption_ = std::max(before, caused);
-}
-
-// Runs the handlers of the pending signals that `mask` does not hold back.
-void Simulation::let_signals_in(const sigset_t& mask) {
-  sigset_t pending;
-  sigpending(&pending);
-  auto caused = interruption_;
-  for (int signal = 1; signal < NSIG; ++signal)
-    if (sigismember(&pending, signal) == 1 && sigismember(&mask, signal) == 0)
-      caused = std::max(caused, caused_by(signal));
-  const Inside inside;
-  sigset_t before;
-  real().pthread_sigmask(SIG_SETMASK, &mask, &before);
-  real().pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  interruption_ = caused;
-}
-
-Time Simulation::set_alarm(Time time) {
-  const Time left = alarm_at_ ? *alarm_at_ - clock.now() : Time{};
-  ++alarm_number_;
-  alarm_at_.reset();
-  if (time == Time{}) return left;
-  alarm_at_ = sum(clock.now(), time);
-  events.plan(*alarm_at_, [this, number = alarm_number_] {
-    if (number != alarm_number_) return;
-    alarm_at_.reset();
-    deliver_signal(SIGALRM);
-  });
-  return left;
-}
-
 void Simulation::settle(const Connection& connection) {
   if (driver) return;  // what the program did with its end is not known
   if (!grader::settle(connection))
@@ -314,6 +256,8 @@ std::string Simulation::why_readable(int fd) const {
   const OpenFile* file = descriptors.file(fd);
   if (file == nullptr) return {};
   if (file->listening) return ": a client is waiting to be accepted";
+  if (file->kind == OpenFile::Kind::eventfd) return ": its counter is not 0, and nobody reads it";
+  if (file->kind == OpenFile::Kind::signalfd) return ": a signal waits in it, and nobody reads it";
   if (const int bytes = bytes_to_read(fd); bytes > 0)
     return ": " + byte_count(static_cast<std::size_t>(bytes)) + " there, unread";
   const Connection* connection = file->connection;
@@ -359,8 +303,8 @@ std::string Simulation::what_wakes() const {
   return {};
 }
 
-void Simulation::useless(const char* function, int fd, Recorder::Call call) {
-  if (!progress.useless(function, fd)) return;
+void Simulation::useless(const char* function, int fd, Recorder::Call call, unsigned max) {
+  if (!progress.useless(function, fd, max)) return;
   const bool is_wait = !waits.calls().empty() && waits.calls().back().function == function;
   const int error = recorder.recording().at(call).error;
   const bool was_answered = is_wait && (waits.calls().back().value > 0 || error != 0);
@@ -377,9 +321,10 @@ void Simulation::useless(const char* function, int fd, Recorder::Call call) {
           (reason.empty() ? "" : ". " + reason + "."));
 }
 
-// Says what the waits tell, in place of what the last of them suggested.
+// Says what a signal in the gap or the waits tell, in place of what the last wait suggested.
 void Simulation::note_diagnosis() {
-  std::string text = diagnosis ? diagnosis() : "";
+  std::string text = what_the_gap_swallowed();
+  if (text.empty() && diagnosis) text = diagnosis();
   if (text.empty()) return;
   if (text.back() == '.') text.pop_back();  // the report sets it
   recorder.hint(text);

@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "libc/handler_watch.hpp"
 #include "real_time/real_time.hpp"
+#include "simulation/call_moments.hpp"
 #include "simulation/descriptor_table.hpp"
 #include "simulation/event_queue.hpp"
 #include "simulation/faults.hpp"
@@ -53,6 +55,9 @@ class Simulation {
   VirtualClock clock;
   Recorder recorder;
   EventQueue events;
+  EventQueue signals;        ///< for the program: they come only in its turn
+  EventQueue other_threads;  ///< deeds of its other threads, likewise
+  CallMoments moments;       ///< what comes just before or after a call of the program
   Network network;
   DescriptorTable descriptors;
   Faults faults;
@@ -114,8 +119,27 @@ class Simulation {
   /// Lets the other side finish its script, and fails the check when it cannot.
   void finish_script();
 
-  /// Delivers `signal` to the program now, as the kernel would while it runs or waits.
+  /// Delivers `signal` to the program's own thread now, as the kernel would while it runs or waits.
   void deliver_signal(int signal);
+
+  /// The program's own thread enters `function`, or has just returned from it: does what is planned
+  /// for that moment. errno is the program's, and stays so unless a handler changes it.
+  void do_moment(CallMoments::When when, const char* function);
+
+  /// Delivers `signal` in such a moment; errno as above.
+  void signal_in_moment(int signal, CallMoments::When when);
+
+  /// Another thread, called `name`, does `deed` now; returns when it has ended.
+  void run_in_thread(const std::string& name, const std::function<void()>& deed);
+
+  /// Another thread sends the program's own thread a signal, which arrives when that goes on.
+  void signal_from_thread(int signal) { signals_from_thread_.push_back(signal); }
+
+  /// Ends the check: a handler called `function`.
+  [[noreturn]] void unsafe_handler(const char* function, Unsafe why);
+
+  /// Ends the check: another thread waits for a lock in `function`.
+  [[noreturn]] void waits_for_lock(const char* function);
 
   /// SIGALRM arrives after `time`, and no longer when an earlier call said; 0: never. Returns how
   /// long it would still have taken (alarm(2)).
@@ -125,7 +149,8 @@ class Simulation {
   [[noreturn]] void give_verdict(Verdict verdict, const std::string& text, Where where = {"", 0});
 
   /// A call of `function` on `fd` brought nothing; ends the check when it is one too many.
-  void useless(const char* function, int fd, Recorder::Call call);
+  void useless(const char* function, int fd, Recorder::Call call,
+               unsigned max = ProgressMonitor::useless_calls_max);
 
   /// Waits for the loopback; ends the check as an infrastructure failure when it does not settle.
   void settle(const Connection& connection);
@@ -160,6 +185,7 @@ class Simulation {
   enum class Interruption { none, restartable, final };
   void advance_to(Time time);
   static Interruption caused_by(int signal);
+  [[nodiscard]] bool is_held_back(int signal) const;
   void raise_now(int signal);
   void let_signals_in(const sigset_t& mask);
   void settle_refused_clients(int listener_port);
@@ -170,12 +196,19 @@ class Simulation {
   [[nodiscard]] std::string why_readable(int fd) const;
   [[nodiscard]] std::string what_wakes() const;
   void note_diagnosis();
+  [[noreturn]] void blocked_for_ever(const std::string& call);
+  [[nodiscard]] std::string what_the_gap_swallowed() const;
+  Woken wait_in_other_thread(const Wait& wait);
 
   std::vector<std::unique_ptr<Peer>> peers_;
   Interruption interruption_ = Interruption::none;
   Time woken_at_{};
-  bool is_asleep_ = false;    ///< a call waits: its handlers run when it has looked what is ready
-  std::vector<int> arrived_;  ///< signals whose handlers have yet to run
+  bool is_asleep_ = false;  ///< a call waits: its handlers run when it has looked what is ready
+  const sigset_t* mask_ = nullptr;  ///< the signal mask of the last wait; nullptr: the thread's own
+  std::vector<int> arrived_;        ///< signals whose handlers have yet to run
+  std::vector<int> signals_from_thread_;  ///< see signal_from_thread()
+  int gap_signal_ = 0;              ///< was handled just before the current call began; 0: none was
+  const char* current_call_ = "";   ///< the function, when gap_signal_ is not 0
   std::map<int, int> standard_;     ///< 0, 1, 2 as they were -> where they are kept
   std::vector<int> number_takers_;  ///< see take_numbers_below()
   std::optional<Time> alarm_at_;

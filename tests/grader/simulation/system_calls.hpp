@@ -42,6 +42,10 @@ class SystemCalls {
   Answer ioctl(int fd, unsigned long request, void* argument);
   Answer shutdown(int fd, int how);
 
+  // eventfd and signalfd (system_calls_events.cpp)
+  Answer eventfd(unsigned value, int flags);
+  Answer signalfd(int fd, const sigset_t* set, int flags);
+
   // options and names (system_calls_names.cpp)
   Answer bind(int fd, const sockaddr* address, socklen_t length);
   Answer listen(int fd, int backlog);
@@ -78,6 +82,10 @@ class SystemCalls {
   Answer sigaction(int signal, const struct sigaction* action, struct sigaction* old);
   sighandler_t signal(int signal, sighandler_t handler);
   Answer sigprocmask(const char* function, int how, const sigset_t* set, sigset_t* old);
+  Answer sigpending(sigset_t* set);
+  Answer sigtimedwait(const char* function, const sigset_t& set, siginfo_t* info,
+                      std::optional<RawTimeout> timeout);
+  Answer signal_from_thread(const char* function, int signal);
 
   /// Ends the check: the program called something this lesson has no use for.
   [[noreturn]] void not_here(const std::string& function, const std::string& advice = {});

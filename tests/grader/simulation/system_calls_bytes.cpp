@@ -1,7 +1,10 @@
 // Receiving and sending.
+#include <sys/signalfd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -37,12 +40,35 @@ std::vector<iovec> part_of(const msghdr& message, std::size_t offset, std::size_
   return parts;
 }
 
-std::string text_of(const msghdr& message, std::size_t size, std::size_t max) {
-  std::string text;
-  for (const iovec& part : part_of(message, 0, std::min(size, max + 1)))
-    text.append(static_cast<const char*>(part.iov_base), part.iov_len);
-  std::string result = quoted(text, max);
-  return result;
+std::string bytes_of(const msghdr& message, std::size_t size) {
+  std::string bytes;
+  for (const iovec& part : part_of(message, 0, size))
+    bytes.append(static_cast<const char*>(part.iov_base), part.iov_len);
+  return bytes;
+}
+
+// The first `size` bytes of `message`: the number in an eventfd, the signals in a signalfd, or in
+// quotes.
+std::string text_of(const OpenFile* file, const msghdr& message, std::size_t size,
+                    std::size_t max) {
+  const auto kind = file == nullptr ? OpenFile::Kind::file : file->kind;
+  if (kind == OpenFile::Kind::eventfd && size == sizeof(std::uint64_t)) {
+    std::uint64_t number = 0;
+    std::memcpy(&number, bytes_of(message, size).data(), sizeof number);
+    return std::to_string(number);
+  }
+  if (kind == OpenFile::Kind::signalfd && size % sizeof(signalfd_siginfo) == 0) {
+    sigset_t came;
+    sigemptyset(&came);
+    const std::string bytes = bytes_of(message, size);
+    for (std::size_t at = 0; at < bytes.size(); at += sizeof(signalfd_siginfo)) {
+      signalfd_siginfo info{};
+      std::memcpy(&info, bytes.data() + at, sizeof info);
+      sigaddset(&came, static_cast<int>(info.ssi_signo));
+    }
+    return signals_text(came);
+  }
+  return quoted(bytes_of(message, std::min(size, max + 1)), max);
 }
 
 std::string flag_names(int flags) {
@@ -64,8 +90,11 @@ bool is_for_sockets(std::string_view function) {
 }
 
 // readv(2) will not wait: it finds something, or fails.
-bool reads_at_once(int fd, const OpenFile& file) {
-  return file.kind == OpenFile::Kind::file || poll_now(fd, POLLIN) != 0 ||
+bool reads_at_once(int fd, const OpenFile& file, std::size_t size) {
+  const bool is_too_small =
+      (file.kind == OpenFile::Kind::eventfd && size < sizeof(std::uint64_t)) ||
+      (file.kind == OpenFile::Kind::signalfd && size < sizeof(signalfd_siginfo));
+  return file.kind == OpenFile::Kind::file || is_too_small || poll_now(fd, POLLIN) != 0 ||
          (real().fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY;
 }
 
@@ -131,7 +160,7 @@ Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int f
   const auto gave = [&] {
     if (takes) simulation_.progress.useful();
     const bool is_dropped = is_socket && (flags & MSG_TRUNC) != 0;  // tcp(7): never in the buffer
-    const std::string what = is_dropped ? ", dropped" : " " + text_of(message, got, 24);
+    const std::string what = is_dropped ? ", dropped" : " " + text_of(file, message, got, 24);
     const Answer answer =
         simulation_.recorder.done(call, static_cast<long>(got), std::to_string(got) + what);
     if (!takes) simulation_.useless(function, fd, call);
@@ -164,7 +193,7 @@ Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int f
         message.msg_namelen = request.msg_namelen;
         message.msg_controllen = request.msg_controllen;
       }
-    } else if (!is_socket && reads_at_once(fd, *file)) {
+    } else if (!is_socket && reads_at_once(fd, *file, size)) {
       result = real().readv(fd, parts.data(), static_cast<int>(parts.size()));
       error = errno;
     }
@@ -208,12 +237,12 @@ Answer SystemCalls::receive(const char* function, int fd, msghdr& message, int f
 Answer SystemCalls::transmit(const char* function, int fd, const msghdr& message, int flags) {
   if ((flags & MSG_OOB) != 0) not_here(format("%s with MSG_OOB", function));
   const std::size_t size = total_size(message);
+  OpenFile* file = simulation_.descriptors.file(fd);
   const auto call =
       begin(function, fd,
-            format("%s(%d, %s, %zu%s)", function, fd, text_of(message, size, 16).c_str(), size,
-                   flag_names(flags).c_str()));
+            format("%s(%d, %s, %zu%s)", function, fd, text_of(file, message, size, 16).c_str(),
+                   size, flag_names(flags).c_str()));
   simulation_.run_due();
-  OpenFile* file = simulation_.descriptors.file(fd);
   const bool is_socket = file->is_socket();
   if (!is_socket && is_for_sockets(function)) return failed(function, fd, call, ENOTSOCK);
   if (auto failure = planned_failure("send", function, fd, call)) return *failure;
@@ -231,6 +260,13 @@ Answer SystemCalls::transmit(const char* function, int fd, const msghdr& message
     if (sent > 0) simulation_.progress.useful();
     const Answer answer = simulation_.recorder.done(call, static_cast<long>(sent));
     if (sent == 0) simulation_.useless(function, fd, call);
+    return answer;
+  };
+  // To write wake-ups where there are enough of them is no busy loop for long.
+  const auto is_full_now = [&] {
+    if (connection != nullptr) return failed(function, fd, call, EAGAIN);
+    const Answer answer = simulation_.recorder.failed(call, EAGAIN);
+    simulation_.useless(function, fd, call, ProgressMonitor::useless_wake_ups_max);
     return answer;
   };
   for (;;) {
@@ -274,7 +310,7 @@ Answer SystemCalls::transmit(const char* function, int fd, const msghdr& message
       continue;
     }
     if (error != EAGAIN) return sent > 0 ? took() : failed(function, fd, call, error);
-    if (is_nonblocking(fd, flags)) return sent > 0 ? took() : failed(function, fd, call, EAGAIN);
+    if (is_nonblocking(fd, flags)) return sent > 0 ? took() : is_full_now();
     const auto woken =
         simulation_.wait({[&] { return is_ready(fd, POLLOUT); }, deadline,
                           simulation_.recorder.text_of(call), !timeout.has_value() && sent == 0});

@@ -51,13 +51,6 @@ bool is_stream_over_ip(int domain, int type) {
          (type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) == SOCK_STREAM;
 }
 
-std::shared_ptr<OpenFile> new_file(OpenFile::Kind kind, std::string description) {
-  auto file = std::make_shared<OpenFile>();
-  file->kind = kind;
-  file->description = std::move(description);
-  return file;
-}
-
 }  // namespace
 
 Recorder::Call SystemCalls::begin(const char* function, int fd, const std::string& text) {

@@ -4,7 +4,9 @@
 #include <cerrno>
 
 #include "libc/caller_filter.hpp"
+#include "libc/handler_watch.hpp"
 #include "libc/real_libc.hpp"
+#include "simulation/signal_mask.hpp"
 #include "simulation/system_calls.hpp"
 #include "simulation/text.hpp"
 
@@ -29,15 +31,6 @@ std::string flags_text(int flags) {
   return text;
 }
 
-std::string set_text(const sigset_t& set) {
-  std::string text;
-  int count = 0;
-  for (int signal = 1; signal < NSIG; ++signal)
-    if (sigismember(&set, signal) == 1 && ++count)
-      text += (text.empty() ? "" : " ") + signal_name(signal);
-  return count > 8 ? format("{%d signals}", count) : "{" + text + "}";
-}
-
 std::string how_text(int how) {
   if (how == SIG_BLOCK) return "SIG_BLOCK";
   if (how == SIG_UNBLOCK) return "SIG_UNBLOCK";
@@ -51,7 +44,7 @@ Answer SystemCalls::sigaction(int signal, const struct sigaction* action, struct
   if (action != nullptr)
     text += ", " + handler_name(action->sa_handler) + flags_text(action->sa_flags);
   const auto call = begin("sigaction", -1, text + ")");
-  if (real().sigaction(signal, action, old) < 0) return simulation_.recorder.failed(call, errno);
+  if (watched_sigaction(signal, action, old) < 0) return simulation_.recorder.failed(call, errno);
   return simulation_.recorder.done(
       call, 0, old != nullptr ? "0, was " + handler_name(old->sa_handler) : "0");
 }
@@ -60,7 +53,7 @@ sighandler_t SystemCalls::signal(int signal, sighandler_t handler) {
   const auto call =
       begin("signal", -1,
             format("signal(%s, %s)", signal_name(signal).c_str(), handler_name(handler).c_str()));
-  const sighandler_t before = real().signal(signal, handler);
+  const sighandler_t before = watched_signal(signal, handler);
   if (before == SIG_ERR)
     simulation_.recorder.failed(call, errno);
   else
@@ -71,7 +64,7 @@ sighandler_t SystemCalls::signal(int signal, sighandler_t handler) {
 // What was pending arrives here when the mask lets it in.
 Answer SystemCalls::sigprocmask(const char* function, int how, const sigset_t* set, sigset_t* old) {
   std::string text = format("%s(%s", function, set == nullptr ? "-" : how_text(how).c_str());
-  if (set != nullptr) text += ", " + set_text(*set);
+  if (set != nullptr) text += ", " + signals_text(*set);
   const auto call = begin(function, -1, text + ")");
   int error = 0;
   {
@@ -79,7 +72,45 @@ Answer SystemCalls::sigprocmask(const char* function, int how, const sigset_t* s
     error = real().pthread_sigmask(how, set, old);
   }
   if (error != 0) return simulation_.recorder.failed(call, error);
-  return simulation_.recorder.done(call, 0, old != nullptr ? "0, was " + set_text(*old) : "0");
+  return simulation_.recorder.done(call, 0, old != nullptr ? "0, was " + signals_text(*old) : "0");
+}
+
+Answer SystemCalls::sigpending(sigset_t* set) {
+  const auto call = begin("sigpending", -1, "sigpending()");
+  simulation_.run_due();
+  if (real().sigpending(set) < 0) return failed("sigpending", -1, call, errno);
+  return simulation_.recorder.done(call, 0, "0, " + signals_text(*set));
+}
+
+// While it waits, the signals of `set` are blocked in any case: they are taken, and not handled.
+Answer SystemCalls::sigtimedwait(const char* function, const sigset_t& set, siginfo_t* info,
+                                 std::optional<RawTimeout> timeout) {
+  std::string text = format("%s(%s", function, signals_text(set).c_str());
+  if (function == std::string_view("sigtimedwait"))
+    text += ", " + (timeout ? timeout->to_text() : "no timeout");
+  const auto call = begin(function, -1, text + ")");
+  if (timeout && !timeout->is_in_range()) return failed(function, -1, call, EINVAL);
+  const AlsoBlocked blocked(&set);
+  const auto deadline =
+      timeout ? std::optional(sum(simulation_.clock.now(), timeout->span())) : std::nullopt;
+  siginfo_t came{};
+  const auto ready = [&] {
+    const timespec at_once{0, 0};
+    return real().sigtimedwait(&set, &came, &at_once) > 0;
+  };
+  const auto woken = simulation_.wait({ready, deadline, text + ")"});
+  if (woken == Simulation::Woken::interrupted) return failed(function, -1, call, EINTR);
+  if (woken == Simulation::Woken::timed_out) return failed(function, -1, call, EAGAIN);
+  if (info != nullptr) *info = came;
+  simulation_.progress.useful();
+  return simulation_.recorder.done(call, came.si_signo, signal_name(came.si_signo));
+}
+
+Answer SystemCalls::signal_from_thread(const char* function, int signal) {
+  const auto call = begin(function, -1, format("%s(%s)", function, signal_name(signal).c_str()));
+  if (signal < 0 || signal >= NSIG) return failed(function, -1, call, EINVAL);
+  if (signal != 0) simulation_.signal_from_thread(signal);
+  return simulation_.recorder.done(call, 0);
 }
 
 }  // namespace grader

@@ -53,6 +53,15 @@ std::string signal_name(int signal) {
   return name != nullptr ? format("SIG%s", name) : format("signal %d", signal);
 }
 
+std::string signals_text(const sigset_t& set) {
+  std::string text;
+  int count = 0;
+  for (int signal = 1; signal < NSIG; ++signal)
+    if (sigismember(&set, signal) == 1 && ++count)
+      text += (text.empty() ? "" : " ") + signal_name(signal);
+  return count > 8 ? format("{%d signals}", count) : "{" + text + "}";
+}
+
 std::string address_text(const sockaddr* address, socklen_t length) {
   char text[INET6_ADDRSTRLEN] = "";
   if (address != nullptr && length >= sizeof(sockaddr_in) && address->sa_family == AF_INET) {

@@ -2,7 +2,9 @@
 /// Small texts for the recording: formatted, quoted, and named the way a man page names them.
 #pragma once
 
+#include <signal.h>
 #include <sys/socket.h>
+
 #include <cstddef>
 #include <span>
 #include <string>
@@ -24,6 +26,9 @@ std::string error_name(int error);
 
 /// "SIGPIPE".
 std::string signal_name(int signal);
+
+/// "{SIGINT SIGTERM}"; "{64 signals}" for more than eight.
+std::string signals_text(const sigset_t& set);
 
 /// "192.0.2.1:80" or "[2001:db8::1]:80"; "an address of family 1" for others.
 std::string address_text(const sockaddr* address, socklen_t length);

@@ -6,8 +6,6 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -82,18 +80,6 @@ MISBEHAVIOUR(NotHere, Epoll) { (void)::epoll_create1(0); }
 // Gives: failing, not in this lesson
 // Says: the program called timerfd_create
 MISBEHAVIOUR(NotHere, Timerfd) { (void)::timerfd_create(CLOCK_MONOTONIC, 0); }
-
-// Gives: failing, not in this lesson
-// Says: the program called signalfd
-MISBEHAVIOUR(NotHere, Signalfd) {
-  sigset_t none;
-  sigemptyset(&none);
-  (void)::signalfd(-1, &none, 0);
-}
-
-// Gives: failing, not in this lesson
-// Says: the program called eventfd
-MISBEHAVIOUR(NotHere, Eventfd) { (void)::eventfd(0, 0); }
 
 // Gives: failing, not in this lesson
 // Says: the program called timer_create

@@ -3,7 +3,9 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/select.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -138,6 +140,31 @@ MISBEHAVIOUR(BusyLoop, WithAClientThatIsNeverAccepted) {
   ::listen(listener, 5);
   for (;;) {
     pollfd entry{listener, POLLIN, 0};
+    ::poll(&entry, 1, -1);
+  }
+}
+
+// Gives: stuck, busy loop
+// Says: Descriptor 4 is ready for reading each time: its counter is not 0, and nobody reads it
+MISBEHAVIOUR(BusyLoop, WithAnEventfdThatIsNeverRead) {
+  const int fd = ::eventfd(1, 0);
+  for (;;) {
+    pollfd entry{fd, POLLIN, 0};
+    ::poll(&entry, 1, -1);
+  }
+}
+
+// Gives: stuck, busy loop
+// Says: Descriptor 4 is ready for reading each time: a signal waits in it, and nobody reads it
+MISBEHAVIOUR(BusyLoop, WithASignalfdThatIsNeverRead) {
+  sigset_t usr1;
+  sigemptyset(&usr1);
+  sigaddset(&usr1, SIGUSR1);
+  ::sigprocmask(SIG_BLOCK, &usr1, nullptr);
+  const int fd = ::signalfd(-1, &usr1, 0);
+  ::raise(SIGUSR1);
+  for (;;) {
+    pollfd entry{fd, POLLIN, 0};
     ::poll(&entry, 1, -1);
   }
 }
