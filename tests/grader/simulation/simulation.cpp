@@ -72,6 +72,7 @@ Simulation::~Simulation() {
     if (host.real_listener >= 0) real().close(host.real_listener);
   for (const auto& [fd, descriptor] : descriptors.all())
     if (!driver || descriptor.lent) real().close(fd);
+  for (const int fd : competitors_clients_) real().close(fd);
   give_back_numbers();
   the_simulation = nullptr;
 }

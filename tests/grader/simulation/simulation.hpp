@@ -111,6 +111,10 @@ class Simulation {
   /// How many connections its accept queue takes.
   [[nodiscard]] unsigned backlog_of(int listener) const;
 
+  /// Lets those who hold a file of the program's too (Scenario::competitor()) take what one of its
+  /// waits has just found in these descriptors.
+  void let_competitors_take(const std::vector<int>& readable);
+
   /// Lets the other side finish its script, and fails the check when it cannot.
   void finish_script();
 
@@ -164,6 +168,8 @@ class Simulation {
   void let_signals_in(const sigset_t& mask);
   void settle_refused_clients(int listener_port);
   void allow_number(int number);
+  bool competitor_receives(int fd, const OpenFile& file);
+  bool competitor_accepts(int listener, const OpenFile& file);
   void give_back_numbers();
   [[nodiscard]] std::string waiting_peers() const;
   [[nodiscard]] bool tells_the_end_by_hup_alone(int fd) const;
@@ -176,8 +182,9 @@ class Simulation {
   Time woken_at_{};
   bool is_asleep_ = false;    ///< a call waits: its handlers run when it has looked what is ready
   std::vector<int> arrived_;  ///< signals whose handlers have yet to run
-  std::map<int, int> standard_;     ///< 0, 1, 2 as they were -> where they are kept
-  std::vector<int> number_takers_;  ///< see take_numbers_below()
+  std::map<int, int> standard_;           ///< 0, 1, 2 as they were -> where they are kept
+  std::vector<int> number_takers_;        ///< see take_numbers_below()
+  std::vector<int> competitors_clients_;  ///< descriptors of theirs, open until the end
   std::optional<Time> alarm_at_;
   unsigned alarm_number_ = 0;  ///< an alarm that has been replaced knows it by this
 };
