@@ -97,9 +97,9 @@ bool expect_nobody(const Accepted& accepted, const std::string& situation) {
           ? "EAGAIN is the answer \"nobody\", not a failure: return std::nullopt."
           : "Nobody is there: return std::nullopt, at once.";
   return expect_equal(accepted.told(), "nobody", situation + " " + advice) &&
-         expect_that(accepted.took == Time{}, situation + " That was the answer, but only after " +
-                                                  to_text(accepted.took) +
-                                                  ": an attempt never waits, not even a little.");
+         expect_that(was_at_once(accepted.took),
+                     situation + " That was the answer, but only after " + to_text(accepted.took) +
+                         ": an attempt never waits, not even a little.");
 }
 
 }  // namespace

@@ -190,7 +190,7 @@ TEST(RecvSomeUntil, WaitsWithoutUsingTheProcessor) {
   const int alice = AttemptScenario::connected(to_alice.at(24h * 31).sends("late"));
   std::string buffer(24, '.');
 
-  const auto expect_few_calls = [&, before = std::size_t{0}](const char* how_long) mutable {
+  auto expect_few_calls = [&, before = std::size_t{0}](const char* how_long) mutable {
     const std::size_t calls = scenario.calls().size() - before;
     before += calls;
     return expect_that(calls <= calls_max,
