@@ -77,6 +77,13 @@ class Door : public AttemptScenario {
     return text;
   }
 
+  // Whether a call of the program has failed with `error`.
+  [[nodiscard]] bool was_told(int error) const {
+    const auto made = calls();
+    return std::any_of(made.begin(), made.end(),
+                       [error](const Call& call) { return call.error == error; });
+  }
+
   // How many descriptors of clients the program has open.
   [[nodiscard]] std::size_t open_clients() const {
     return open_count("accept()") + open_count("accept4()");
@@ -211,6 +218,8 @@ TEST(TryAccept, ThrowsWhatWouldComeAgain) {
   door.waits_for_readability();
   const auto expect_thrown = [&](const Accepted& accepted, int error, const std::string& cause) {
     const std::string name = error_name(error);
+    // Who looks before it tries has no reason to, when nobody can come that way.
+    if (accepted.is_nobody() && !door.was_told(error)) return true;
     const std::string start = cause + "accept said " + name + ", and try_accept() " +
                               (accepted.ending.has_returned ? "gave " : "") + accepted.told() + ".";
     return expect_equal(accepted.ending.thrown(), name,
