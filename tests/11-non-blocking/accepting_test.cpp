@@ -26,8 +26,8 @@ int bound_socket(int type, bool listens) {
   sockaddr_in where{};
   where.sin_family = AF_INET;
   where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ::bind(fd, reinterpret_cast<const sockaddr*>(&where), sizeof where);
-  if (listens) ::listen(fd, 32);
+  (void)::bind(fd, reinterpret_cast<const sockaddr*>(&where), sizeof where);
+  if (listens) (void)::listen(fd, 32);
   return fd;
 }
 
@@ -102,7 +102,8 @@ bool expect_nobody(const Accepted& accepted, const std::string& situation) {
   const std::string advice =
       accepted.ending.error == EAGAIN
           ? "EAGAIN is the answer \"nobody\", not a failure: return std::nullopt."
-          : "Nobody is there: return std::nullopt, at once.";
+      : accepted.client ? "accept said -1, which is no descriptor: return std::nullopt."
+                        : "Nobody is there: return std::nullopt, at once.";
   return expect_equal(accepted.told(), "nobody", situation + " " + advice) &&
          expect_that(was_at_once(accepted.took),
                      situation + " That was the answer, but only after " + to_text(accepted.took) +
@@ -147,7 +148,7 @@ TEST(TryAccept, SaysNobodyWhenNobodyIsThereAnyMore) {
        .why = "Several processes may wait at one door, and a client may hang up in front of it.",
        .read = "The client who is not there"});
   Door door;
-  expect_nobody(door.try_accept(), "Nobody had connected yet.");
+  if (!expect_nobody(door.try_accept(), "Nobody had connected yet.")) return;
   door.spurious_readiness(door.listener);
   door.waits_for_readability();
   if (!expect_nobody(door.try_accept(), "poll said \"readable\", and nobody had connected."))

@@ -121,12 +121,14 @@ class AttemptScenario : public grader::Scenario {
     const std::optional<Time> time =
         limit ? std::optional(std::max(Time{}, Time(*limit))) : std::nullopt;
     const grader::Asked asked{.reading = {fd}, .time = {.timeout = time, .since = now()}};
+    const std::size_t calls_before = calls_so_far();
     asks(asked, "When nothing is there all the same, wait again");
     Attempt made = attempt([&] {
       const auto deadline = limit ? course::Deadline::after(*limit) : course::Deadline::never();
       return course::recv_some(fd, buffer, deadline);
     });
-    made.diagnosis = grader::diagnose(waits_of_last_run(), asked);
+    made.diagnosis = told_wait_of_a_receive(calls_before);
+    if (made.diagnosis.empty()) made.diagnosis = grader::diagnose(waits_of_last_run(), asked);
     return made;
   }
 
@@ -136,6 +138,24 @@ class AttemptScenario : public grader::Scenario {
   }
 
  private:
+  [[nodiscard]] std::size_t calls_so_far() const {
+    return grader::is_real_time() ? 0 : calls().size();
+  }
+
+  // A receive that waited did so in blocking mode, or would have failed.
+  [[nodiscard]] std::string told_wait_of_a_receive(std::size_t calls_before) const {
+    if (grader::is_real_time()) return {};
+    const auto made = calls();
+    for (std::size_t i = std::min(calls_before, made.size()); i < made.size(); ++i)
+      if (made[i].function.starts_with("re") && made[i].returned > made[i].began)
+        return grader::format(
+            "Your %s waited from %s to %s: in blocking mode it knows no deadline. Leave the mode "
+            "as it is.",
+            made[i].function.c_str(), grader::to_text(made[i].began).c_str(),
+            grader::to_text(made[i].returned).c_str());
+    return {};
+  }
+
   template <class Program>
   Attempt attempt(Program program) {
     Attempt made;

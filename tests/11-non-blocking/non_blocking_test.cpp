@@ -34,7 +34,7 @@ std::string other_flags(int fd) {
   if ((status & O_APPEND) != 0) names += "O_APPEND ";
   if ((status & O_ASYNC) != 0) names += "O_ASYNC ";
   if ((own & FD_CLOEXEC) != 0) names += "FD_CLOEXEC ";
-  if (names.empty()) return "none";
+  if (names.empty()) return "nothing else";
   names.pop_back();
   return names;
 }
@@ -102,7 +102,7 @@ TEST(SetNonblocking, LeavesTheOtherFlagsAlone) {
   const int plain = scenario.peer("bob").pipe_to_program();
   add_flags(plain, 0, 0);
   const std::pair<const char*, int> files[] = {
-      {"A log", log}, {"A socket", socket}, {"A pipe", plain}};
+      {"a log", log}, {"a socket", socket}, {"a pipe", plain}};
   for (const bool on : {true, true, false, false}) {
     for (const auto& [what, fd] : files) {
       const std::string before = other_flags(fd);
@@ -113,8 +113,7 @@ TEST(SetNonblocking, LeavesTheOtherFlagsAlone) {
       const std::string after = other_flags(fd);
       const bool is_own = says(before, "FD_CLOEXEC") != says(after, "FD_CLOEXEC");
       if (ending.has_returned && after == before) continue;
-      return fail(format("%s had these flags besides: %s. After set_nonblocking(%d, %s) it had: "
-                         "%s. ",
+      return fail(format("Besides O_NONBLOCK, %s had %s; after set_nonblocking(%d, %s) it had %s. ",
                          what, before.c_str(), fd, in_words(on), after.c_str()) +
                   (!ending.has_returned ? "It " + ending.told() + "."
                    : is_own ? "FD_CLOEXEC is a flag of the descriptor; O_NONBLOCK is one of the "
@@ -197,7 +196,8 @@ TEST(TryRecv, TakesWhatIsThere) {
                   "only mislead: 0 is what it says of an end.") &&
       expect_told(rest, "ok, 8 bytes", "8 bytes were there, a zero among them, for a buffer of 24.",
                   "Take what is there; only the count that recv returned says how much that is.") &&
-      expect_equal(second, ", wo\0rld................"s, "8 bytes came.") &&
+      expect_equal(second, ", wo\0rld................"s,
+                   "8 bytes came; what lies behind them in the buffer is not yours to write.") &&
       expect_told(large, "ok, 3000 bytes", "3000 bytes were there, for a buffer of 4000.",
                   "Offer recv the whole buffer, and count in a std::size_t.");
 }

@@ -61,7 +61,7 @@ again:
 std::optional<Fd> try_accept(int listener) {
   int fd;
 again:
-  fd = accept(listener, NULL, NULL);
+  fd = accept(listener, nullptr, nullptr);
   if (fd < 0) switch (errno) {
       case EAGAIN:
         return std::nullopt;

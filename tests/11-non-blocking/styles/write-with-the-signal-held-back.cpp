@@ -77,14 +77,14 @@ void set_nonblocking(int fd, bool on) {
 }
 
 IoResult try_recv(int fd, bytes buffer) {
-  if (buffer.size() == 0) return {};
+  if (buffer.empty()) return {};
   const Outcome got = outcome_of([&] { return ::read(fd, buffer.data(), buffer.size()); });
   if (got == 0) return {IoStatus::eof, 0, {}};
   return result_of(got);
 }
 
 IoResult try_send(int fd, cbytes data) {
-  if (data.size() == 0) return {};
+  if (data.empty()) return {};
   const SigpipeHeldBack held_back;
   return result_of(outcome_of([&] { return ::write(fd, data.data(), data.size()); }));
 }

@@ -367,6 +367,9 @@ void Simulation::useless(const char* function, int fd, Recorder::Call call) {
   const bool was_answered = is_wait && (waits.calls().back().value > 0 || error != 0);
   const std::string reason = was_answered && !when_answered.empty() ? when_answered
                              : is_wait                              ? what_wakes()
+                             : error == EAGAIN
+                                 ? "It says EAGAIN each time: not now. Go back to select with "
+                                   "that, or to your caller"
                              : error != 0 ? "It says " + error_name(error) + " each time"
                                           : "";
   give_verdict(
