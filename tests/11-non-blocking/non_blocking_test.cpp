@@ -212,7 +212,8 @@ TEST(TryRecv, TellsNothingYetFromTheEndAndFromAFailure) {
   AttemptScenario scenario;
   const auto connected = [&](const char* name) -> Peer& { return scenario.peer(name); };
   const int alice = AttemptScenario::connected(connected("alice").at(347ms).sends("late"));
-  const int bob = AttemptScenario::connected(connected("bob").sends("hel").finishes_sending());
+  Peer& to_bob = connected("bob").sends("hel").finishes_sending();
+  const int bob = AttemptScenario::connected(to_bob);
   const int carol = AttemptScenario::connected(connected("carol").resets());
   const int dave = AttemptScenario::connected(connected("dave").sends("hel").resets());
   const int erin = AttemptScenario::connected(connected("erin").sends_urgent('!'));
@@ -251,8 +252,12 @@ TEST(TryRecv, TellsNothingYetFromTheEndAndFromAFailure) {
                    "Any errno but EINTR and EAGAIN is a failure: return it."))
     return;
   scenario.pause(400ms);
+  scenario.run([&] { (void)::send(bob, "good night", 10, MSG_NOSIGNAL); });
   expect_told(attempt(alice), "ok, 4 bytes", "alice had been silent, and has sent 4 bytes since.",
-              "After EAGAIN the conversation goes on.");
+              "After EAGAIN the conversation goes on.") &&
+      expect_equal(to_bob.received(), "good night",
+                   "bob has finished sending, but still reads, and the caller could not answer any "
+                   "more. Leave the socket as it is.");
 }
 
 // ---- try_send
