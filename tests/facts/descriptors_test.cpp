@@ -115,6 +115,27 @@ TEST(Descriptors, DupSharesNonBlockingModeButNotCloseOnExec) {
   EXPECT_FALSE(closes_on_exec(tcp.mine()));
 }
 
+// Fact: F_SETFL sets all status flags at once: what is not named is off afterwards (fcntl(2)).
+TEST(Descriptors, StatusFlagsAreSetAllAtOnce) {
+  const Pair tcp = tcp_pair();
+  ASSERT_EQ(::fcntl(tcp.mine(), F_SETFL, O_ASYNC), 0);
+
+  ASSERT_EQ(::fcntl(tcp.mine(), F_SETFL, O_NONBLOCK), 0);
+
+  EXPECT_EQ(::fcntl(tcp.mine(), F_GETFL) & (O_ASYNC | O_NONBLOCK), O_NONBLOCK);
+}
+
+// Fact: F_SETFD takes O_NONBLOCK without a word, does nothing of the kind, and clears FD_CLOEXEC.
+TEST(Descriptors, StatusFlagsAreNotForSetfd) {
+  const Pair tcp = tcp_pair();
+  ASSERT_EQ(::fcntl(tcp.mine(), F_SETFD, FD_CLOEXEC), 0);
+
+  EXPECT_EQ(::fcntl(tcp.mine(), F_SETFD, O_NONBLOCK), 0);
+
+  EXPECT_FALSE(is_nonblocking(tcp.mine()));
+  EXPECT_FALSE(closes_on_exec(tcp.mine()));
+}
+
 // Fact: with one number left, socketpair(2) says EMFILE and takes none.
 TEST(Descriptors, SocketpairTakesBothNumbersOrNone) {
   EXPECT_EQ(in_child([] {

@@ -11,6 +11,7 @@
 
 #include <cstdlib>
 
+#include "blocking.hpp"
 #include "loopback.hpp"
 
 namespace facts {
@@ -245,6 +246,25 @@ TEST(Readable, CompetitorCanTakeWhatSelectSaw) {
   ASSERT_EQ(receive(competitor.get()), delivers("x"));
 
   EXPECT_EQ(receive_now(tcp.mine()), fails_with(EAGAIN));
+}
+
+// Fact 30: everybody who shares a socket is told of the same byte; one gets it, and a blocking recv
+// of the other waits for the next.
+TEST(Readable, EverybodyIsToldAndOneGetsIt) {
+  const Pair tcp = tcp_pair();
+  const Fd competitor(::dup(tcp.mine()));
+  ASSERT_EQ(send(tcp.peer(), "x"), returns(1));
+  ASSERT_TRUE(becomes(tcp.mine(), "readable writable"));
+  ASSERT_TRUE(becomes(competitor.get(), "readable writable"));
+  ASSERT_EQ(receive(competitor.get()), delivers("x"));
+
+  char byte = 0;
+  BlockedCall recv([&] { return ::recv(tcp.mine(), &byte, 1, 0); });
+
+  EXPECT_TRUE(recv.is_asleep());
+  ASSERT_EQ(send(tcp.peer(), "y"), returns(1));
+  EXPECT_EQ(recv.result(), returns(1));
+  EXPECT_EQ(byte, 'y');
 }
 
 }  // namespace

@@ -48,6 +48,23 @@ TEST(Connect, TellsARefusalAsReadiness) {
   });
 }
 
+TEST(Accept, SaysEagainWhenSomebodyElseWasQuicker) {
+  fact("Fact 52: who shares a listener may accept the client of whom a wait has told: EAGAIN");
+  Scenario scenario;
+  scenario.peer("alice").at(331ms).connects();
+  scenario.run([&] {
+    const int listener = listening_socket();
+    const int shared = ::dup(listener);
+    EXPECT_EQ(::fcntl(shared, F_SETFL, O_NONBLOCK), 0);
+    EXPECT_EQ(selected({.read = {listener, shared}}), "2, read {3 4}");
+    const int client = ::accept(shared, nullptr, nullptr);
+    EXPECT_EQ(client, 5);
+    EXPECT_EQ(outcome(::accept(listener, nullptr, nullptr)), "-1 EAGAIN");
+    EXPECT_EQ(::fcntl(client, F_GETFL) & O_NONBLOCK, 0);
+    for (const int fd : {client, shared, listener}) ::close(fd);
+  });
+}
+
 TEST(Accept, WaitsForAClient) {
   fact("accept waits until somebody connects");
   Scenario scenario;

@@ -40,6 +40,24 @@ TEST(Readable, IsAnEndForEver) {
   });
 }
 
+TEST(Readable, IsNoPromise) {
+  fact("Fact 30: who shares a socket may take what a wait has told of: EAGAIN, and the next wait");
+  Scenario scenario;
+  const int fd = scenario.peer("alice").at(331ms).sends("x").at(731ms).sends("y").connected();
+  scenario.run([&] {
+    const int shared = ::dup(fd);
+    EXPECT_EQ(::fcntl(shared, F_SETFL, O_NONBLOCK), 0);
+    EXPECT_EQ(selected({.read = {fd, shared}}), "2, read {3 4}");
+    EXPECT_EQ(steady_time(), 331ms);
+    EXPECT_EQ(received(shared), "x");
+    EXPECT_EQ(received(fd), "-1 EAGAIN");
+    EXPECT_EQ(selected({.read = {fd}}), "1, read {3}");
+    EXPECT_EQ(steady_time(), 731ms);
+    EXPECT_EQ(received(fd), "y");
+    ::close(shared);
+  });
+}
+
 TEST(Readable, IsAListenerWithSomebodyWaiting) {
   fact(
       "Fact 19: a pending connection makes a listener readable; its client can send before accept");

@@ -83,6 +83,14 @@ void Scenario::spurious_readiness(int fd) {
   if (OpenFile* file = simulation_.descriptors.file(fd)) file->spurious_readiness = true;
 }
 
+void Scenario::competitor(const std::string& who, int fd, int times) {
+  only_simulated("competitor()");
+  OpenFile* file = simulation_.descriptors.file(fd);
+  if (file == nullptr) return;
+  file->competitor = who;
+  file->competitor_takes = times;
+}
+
 void Scenario::select_leaves_timeout() {
   only_simulated("select_leaves_timeout()");
   simulation_.select_leaves_timeout = true;

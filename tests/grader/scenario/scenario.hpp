@@ -146,6 +146,13 @@ class Scenario {
   /// The next time the program asks about `fd`, it is told "readable" though nothing is there.
   void spurious_readiness(int fd);
 
+  /// Somebody else, `who`, holds the open file of `fd` too, as a parent and its child do after
+  /// fork(2), waits for it as well, and is quicker: the next `times` times that a waiting call
+  /// tells the program that `fd` is readable and something is there, `who` takes it all, bytes or
+  /// the client that has waited longest, before the program can make another call. (The end of a
+  /// stream nobody can take away.)
+  void competitor(const std::string& who, int fd, int times = 1);
+
   /// select(2) leaves its timeval as it was, as on systems other than Linux.
   void select_leaves_timeout();
 

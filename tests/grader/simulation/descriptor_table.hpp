@@ -40,6 +40,8 @@ struct OpenFile {
   bool listening = false;
   unsigned backlog = 0;             ///< as given to listen(2)
   bool spurious_readiness = false;  ///< fault: the next look says readable though nothing is there
+  std::string competitor;    ///< who else holds it, and is quicker; see Scenario::competitor()
+  int competitor_takes = 0;  ///< how often it will still take something
   std::optional<Time> receive_timeout, send_timeout;  ///< SO_RCVTIMEO, SO_SNDTIMEO; none: for ever
 
   /// connect(2) has begun and not been answered yet.

@@ -54,6 +54,7 @@ Simulation::~Simulation() {
     if (host.real_listener >= 0) real().close(host.real_listener);
   for (const auto& [fd, descriptor] : descriptors.all())
     if (!driver || descriptor.lent) real().close(fd);
+  for (const int fd : competitors_clients_) real().close(fd);
   give_back_numbers();
   the_simulation = nullptr;
 }
@@ -310,6 +311,9 @@ void Simulation::useless(const char* function, int fd, Recorder::Call call, unsi
   const bool was_answered = is_wait && (waits.calls().back().value > 0 || error != 0);
   const std::string reason = was_answered && !when_answered.empty() ? when_answered
                              : is_wait                              ? what_wakes()
+                             : error == EAGAIN
+                                 ? "It says EAGAIN each time: not now. Go back to select with "
+                                   "that, or to your caller"
                              : error != 0 ? "It says " + error_name(error) + " each time"
                                           : "";
   give_verdict(

@@ -116,6 +116,10 @@ class Simulation {
   /// How many connections its accept queue takes.
   [[nodiscard]] unsigned backlog_of(int listener) const;
 
+  /// Lets those who hold a file of the program's too (Scenario::competitor()) take what one of its
+  /// waits has just found in these descriptors.
+  void let_competitors_take(const std::vector<int>& readable);
+
   /// Lets the other side finish its script, and fails the check when it cannot.
   void finish_script();
 
@@ -190,6 +194,8 @@ class Simulation {
   void let_signals_in(const sigset_t& mask);
   void settle_refused_clients(int listener_port);
   void allow_number(int number);
+  bool competitor_receives(int fd, const OpenFile& file);
+  bool competitor_accepts(int listener, const OpenFile& file);
   void give_back_numbers();
   [[nodiscard]] std::string waiting_peers() const;
   [[nodiscard]] bool tells_the_end_by_hup_alone(int fd) const;
@@ -211,6 +217,7 @@ class Simulation {
   const char* current_call_ = "";   ///< the function, when gap_signal_ is not 0
   std::map<int, int> standard_;     ///< 0, 1, 2 as they were -> where they are kept
   std::vector<int> number_takers_;  ///< see take_numbers_below()
+  std::vector<int> competitors_clients_;  ///< descriptors of theirs, open until the end
   std::optional<Time> alarm_at_;
   unsigned alarm_number_ = 0;  ///< an alarm that has been replaced knows it by this
 };

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <string_view>
+#include <utility>
 
 #include "libc/real_libc.hpp"
 #include "simulation/settle.hpp"
@@ -44,6 +45,43 @@ std::string request_name(unsigned long request) {
     default:
       return format("%#lx", request);
   }
+}
+
+// "O_APPEND|O_NONBLOCK"; empty for none.
+std::string status_flags(int flags) {
+  constexpr int kernels_largefile = 0100000;  // set on every open file of a 64-bit kernel
+  constexpr std::pair<int, const char*> known[] = {{O_APPEND, "O_APPEND"},
+                                                   {O_ASYNC, "O_ASYNC"},
+                                                   {O_DIRECT, "O_DIRECT"},
+                                                   {O_NONBLOCK, "O_NONBLOCK"}};
+  std::string names;
+  const auto add = [&](const std::string& name) { names += (names.empty() ? "" : "|") + name; };
+  int rest = flags & ~(O_ACCMODE | kernels_largefile);
+  for (const auto& [flag, name] : known) {
+    if ((rest & flag) != 0) add(name);
+    rest &= ~flag;
+  }
+  if (rest != 0) add(format("%#x", static_cast<unsigned>(rest)));
+  return names;
+}
+
+std::string joined(const std::string& one, const std::string& other) {
+  return one + (one.empty() || other.empty() ? "" : "|") + other;
+}
+
+// What F_GETFL answers, or F_SETFL is given. 1 alone may be O_WRONLY or FD_CLOEXEC.
+std::string flags_of_file(int flags, bool is_answer) {
+  if (flags <= 1 && !is_answer) return std::to_string(flags);
+  const int access = flags & O_ACCMODE;
+  const char* mode = access == O_RDWR ? "O_RDWR" : access == O_WRONLY ? "O_WRONLY" : "";
+  return joined(access == O_RDONLY && is_answer ? "O_RDONLY" : mode, status_flags(flags));
+}
+
+// What F_SETFD is given.
+std::string flags_of_descriptor(int flags) {
+  const std::string names =
+      joined((flags & FD_CLOEXEC) != 0 ? "FD_CLOEXEC" : "", status_flags(flags & ~FD_CLOEXEC));
+  return names.empty() ? "0" : names;
 }
 
 bool is_stream_over_ip(int domain, int type) {
@@ -205,17 +243,16 @@ Answer SystemCalls::fcntl(int fd, int command, void* argument) {
         format("fcntl(%d, F_DUPFD%s, %ld)", fd, command == F_DUPFD ? "" : "_CLOEXEC", value),
         "fcntl", fd, copy, errno);
   }
+  const int flags = static_cast<int>(value);  // above these bits there may be anything
   std::string text;
   if (command == F_GETFD)
     text = format("fcntl(%d, F_GETFD)", fd);
   else if (command == F_SETFD)
-    text = format("fcntl(%d, F_SETFD, %s)", fd,
-                  value == FD_CLOEXEC ? "FD_CLOEXEC" : std::to_string(value).c_str());
+    text = format("fcntl(%d, F_SETFD, %s)", fd, flags_of_descriptor(flags).c_str());
   else if (command == F_GETFL)
     text = format("fcntl(%d, F_GETFL)", fd);
   else if (command == F_SETFL)
-    text = format("fcntl(%d, F_SETFL, %s)", fd,
-                  (value & O_NONBLOCK) != 0 ? "... | O_NONBLOCK" : "...");
+    text = format("fcntl(%d, F_SETFL, %s)", fd, flags_of_file(flags, false).c_str());
   else
     text = format("fcntl(%d, %d)", fd, command);
   const auto call = begin("fcntl", fd, text);
@@ -224,6 +261,8 @@ Answer SystemCalls::fcntl(int fd, int command, void* argument) {
     return *failure;
   const int result = real().fcntl(fd, command, argument);
   if (result < 0) return failed("fcntl", fd, call, errno);
+  if (command == F_GETFL)
+    return simulation_.recorder.done(call, result, flags_of_file(result, true));
   return simulation_.recorder.done(call, result);
 }
 

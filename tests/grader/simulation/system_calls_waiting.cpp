@@ -53,6 +53,7 @@ Answer SystemCalls::wait_done(Recorder::Call call, WaitLog::Id wait, WaitingCall
   note_wait(wait, asked);
   const std::string shown = count == 0 ? "0, timeout" : std::to_string(count) + found;
   const Answer answer = simulation_.recorder.done(call, count, shown);
+  simulation_.let_competitors_take(asked.found.reading);
   if (asked.returned == asked.began) simulation_.useless(asked.function.c_str(), -1, call);
   return answer;
 }

@@ -1,5 +1,6 @@
 // Every libc function that the grader means to hide is hidden.
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <sys/ioctl.h>
 
 #include "calls.hpp"
@@ -63,4 +64,36 @@ TEST(Interposer, NamesTheRequestsOfIoctl) {
             "ioctl(3, FIONREAD) = 0, 5\n"
             "ioctl(3, FIONBIO, 1) = 0\n"
             "ioctl(3, 0x1234) = -1 ENOTTY\n");
+}
+
+TEST(Interposer, NamesTheFlagsOfFcntl) {
+  Scenario scenario;
+  const int socket = scenario.peer("alice").connected();
+  const int file = scenario.output_file();
+  const int pipe = scenario.peer("bob").pipe_from_program();
+  scenario.run([&] {
+    ::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) | O_NONBLOCK);
+    ::fcntl(socket, F_SETFL, O_ASYNC | O_NONBLOCK);
+    ::fcntl(socket, F_GETFL);
+    ::fcntl(socket, F_SETFL, 0);
+    ::fcntl(socket, F_SETFD, O_NONBLOCK);
+    ::fcntl(socket, F_SETFD, FD_CLOEXEC | O_NONBLOCK);
+    ::fcntl(file, F_SETFL, ::fcntl(file, F_GETFL) | O_APPEND);
+    ::fcntl(pipe, F_GETFL);
+    ::fcntl(pipe, F_SETFL, FD_CLOEXEC);
+  });
+  std::string story;
+  for (const auto& call : scenario.calls("fcntl")) story += call.text + " = " + call.result + "\n";
+  EXPECT_EQ(story,
+            "fcntl(3, F_GETFL) = O_RDWR\n"
+            "fcntl(3, F_SETFL, O_RDWR|O_NONBLOCK) = 0\n"
+            "fcntl(3, F_SETFL, O_ASYNC|O_NONBLOCK) = 0\n"
+            "fcntl(3, F_GETFL) = O_RDWR|O_ASYNC|O_NONBLOCK\n"
+            "fcntl(3, F_SETFL, 0) = 0\n"
+            "fcntl(3, F_SETFD, O_NONBLOCK) = 0\n"
+            "fcntl(3, F_SETFD, FD_CLOEXEC|O_NONBLOCK) = 0\n"
+            "fcntl(4, F_GETFL) = O_RDWR\n"
+            "fcntl(4, F_SETFL, O_RDWR|O_APPEND) = 0\n"
+            "fcntl(5, F_GETFL) = O_WRONLY\n"
+            "fcntl(5, F_SETFL, 1) = 0\n");
 }
