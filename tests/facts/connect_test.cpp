@@ -201,6 +201,23 @@ TEST(Connect, SocketCanConnectToItself) {
   EXPECT_EQ(receive(fd.get()), delivers("me"));
 }
 
+// Fact 47: so it can without blocking, and SO_ERROR says success; only the two addresses tell.
+TEST(Connect, SelfConnectionHasOneAddressAtBothEnds) {
+  const Fd fd = refusing_socket();
+  ASSERT_EQ(::fcntl(fd.get(), F_SETFL, O_NONBLOCK), 0);
+  const sockaddr_in own = address_of(fd.get());
+
+  ASSERT_EQ(connect(fd.get(), own), fails_with(EINPROGRESS));
+
+  EXPECT_TRUE(becomes(fd.get(), "writable"));
+  EXPECT_EQ(pending_error(fd.get()), 0);
+  sockaddr_in other{};
+  socklen_t length = sizeof other;
+  ASSERT_EQ(::getpeername(fd.get(), reinterpret_cast<sockaddr*>(&other), &length), 0);
+  EXPECT_EQ(other.sin_port, own.sin_port);
+  EXPECT_EQ(other.sin_addr.s_addr, own.sin_addr.s_addr);
+}
+
 // Fact 49: Linux lets a socket try again after a refusal; connect(2): use a new one (unspecified).
 TEST(Connect, SocketCanBeUsedAgainAfterARefusalOnLinuxOnly) {
   const Fd refusing = refusing_socket();

@@ -47,6 +47,11 @@ struct OpenFile {
   /// connect(2) has begun and not been answered yet.
   [[nodiscard]] bool is_connecting() const { return attempt && !attempt->answered; }
 
+  /// To a peer, or to itself.
+  [[nodiscard]] bool is_connected() const {
+    return connection != nullptr || (attempt && attempt->answered && attempt->error == 0);
+  }
+
   [[nodiscard]] bool is_socket() const {
     return kind == Kind::stream_socket || kind == Kind::other_socket;
   }

@@ -53,6 +53,10 @@ class Faults {
   /// Calls that clean up (close, shutdown, freeaddrinfo) leave this in errno although they succeed.
   void clean_up_overwrites_errno_with(int error) { clean_up_errno_ = error; }
 
+  /// A connect whose answer takes no time tells it at once, also on a non-blocking socket, as on
+  /// systems other than Linux, and not with EINPROGRESS.
+  void connect_may_end_at_once() { connect_may_end_at_once_ = true; }
+
   /// socket(2) for this family fails with EAFNOSUPPORT.
   void family_is_unavailable(int family) { unavailable_families_.insert(family); }
 
@@ -74,6 +78,7 @@ class Faults {
   [[nodiscard]] bool is_unavailable(int family) const {
     return unavailable_families_.contains(family);
   }
+  [[nodiscard]] bool tells_connects_at_once() const { return connect_may_end_at_once_; }
   [[nodiscard]] bool aborts_reset_connections() const { return reset_before_accept_aborts_; }
   [[nodiscard]] bool drops_reset_connections() const { return reset_before_accept_vanishes_; }
   [[nodiscard]] bool sends_are_short() const { return send_max_ != 0 || !send_sizes_.empty(); }
@@ -88,6 +93,7 @@ class Faults {
   std::map<std::string, bool> interrupted_;
   std::set<int> unavailable_families_;
   int close_error_ = 0, clean_up_errno_ = 0;
+  bool connect_may_end_at_once_ = false;
   bool reset_before_accept_aborts_ = false, reset_before_accept_vanishes_ = false;
 };
 

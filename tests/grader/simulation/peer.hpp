@@ -69,6 +69,10 @@ class Peer {
 
   /// A connect to the address fails with `error` (ENETUNREACH, EHOSTUNREACH, ...), after `after`.
   Peer& fails_at(const std::string& host, std::uint16_t port, int error, Time after = {});
+
+  /// Nobody listens at the address, but a connect to it happens to begin there as well: after
+  /// `after` the program's socket is connected to itself (RFC 9293 section 3.5, simultaneous open).
+  Peer& is_the_socket_itself_at(const std::string& host, std::uint16_t port, Time after = {});
   /// @}
 
   /// @name When

@@ -174,6 +174,12 @@ Peer& Peer::refuses_at(const std::string& host, std::uint16_t port, Time after) 
   return *this;
 }
 
+Peer& Peer::is_the_socket_itself_at(const std::string& host, std::uint16_t port, Time after) {
+  only_simulated("Peer::is_the_socket_itself_at()");
+  simulation_.hosts[Address::of(host, port)] = {HostAnswer::Kind::itself, after, 0, this, -1};
+  return *this;
+}
+
 Peer& Peer::never_answers_at(const std::string& host, std::uint16_t port) {
   return fails_at(host, port, ETIMEDOUT, 127s);
 }

@@ -29,7 +29,7 @@ namespace grader {
 
 /// How a scripted address answers connect(2).
 struct HostAnswer {
-  enum class Kind { accepts, refuses, fails } kind = Kind::refuses;
+  enum class Kind { accepts, refuses, fails, itself } kind = Kind::refuses;
   Time after{};          ///< virtual time from connect to answer
   int error = 0;         ///< for fails
   Peer* peer = nullptr;  ///< who answers; borrowed

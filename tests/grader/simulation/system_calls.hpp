@@ -113,7 +113,10 @@ class SystemCalls {
                                         Recorder::Call call);
   void answer_connect(const std::shared_ptr<OpenFile>& file, const HostAnswer& host);
   int wait_for_client(int fd, std::optional<Time> deadline, Recorder::Call call);
+  void connect_to(int fd, const sockaddr_in& to);
+  void connect_to_itself(int fd, OpenFile& file);
   int connect_really(int fd, const HostAnswer& host, OpenFile& file);
+  int wait_for_answer(int fd, const OpenFile& file, Recorder::Call call);
   static int take_connect_error(int fd, OpenFile& file);
   static int take_modelled_error(OpenFile& file);
   [[nodiscard]] std::string hidden_by_nfds(int nfds, const SelectSets& sets) const;

@@ -41,13 +41,8 @@ int fetch_error(int fd) {
 
 }  // namespace
 
-// Connects for real; on the loopback that takes microseconds either way. Returns the errno that the
-// kernel holds for the program, which is then still to be fetched as SO_ERROR.
-int SystemCalls::connect_really(int fd, const HostAnswer& host, OpenFile& file) {
-  int keeper = -1;
-  sockaddr_in to = host.real_listener >= 0 ? Network::real_address(Network::Use::scripted_hosts,
-                                                                   local_port(host.real_listener))
-                                           : closed_port(keeper);
+// Connects for real, without waiting for longer than the loopback takes.
+void SystemCalls::connect_to(int fd, const sockaddr_in& to) {
   const int flags = real().fcntl(fd, F_GETFL);
   real().fcntl(fd, F_SETFL, flags | O_NONBLOCK);
   (void)real().connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to);
@@ -55,6 +50,28 @@ int SystemCalls::connect_really(int fd, const HostAnswer& host, OpenFile& file) 
   pollfd entry{fd, POLLOUT, 0};
   if (real().poll(&entry, 1, connect_wait_max_ms) != 1)
     simulation_.give_verdict(Verdict::infrastructure, "the loopback did not answer a connect");
+}
+
+// Connects the socket with itself, for real.
+void SystemCalls::connect_to_itself(int fd, OpenFile& file) {
+  sockaddr_in own = Network::real_address(Network::Use::program_v4, 0);
+  if (!file.bound) real().bind(fd, reinterpret_cast<const sockaddr*>(&own), sizeof own);
+  socklen_t length = sizeof own;
+  real().getsockname(fd, reinterpret_cast<sockaddr*>(&own), &length);
+  connect_to(fd, own);
+  file.description = "a connection of the socket with itself";
+  file.bound = file.other_end;
+}
+
+// Connects for real; on the loopback that takes microseconds either way. Returns the errno that the
+// kernel holds for the program, which is then still to be fetched as SO_ERROR.
+int SystemCalls::connect_really(int fd, const HostAnswer& host, OpenFile& file) {
+  int keeper = -1;
+  const sockaddr_in to =
+      host.real_listener >= 0
+          ? Network::real_address(Network::Use::scripted_hosts, local_port(host.real_listener))
+          : closed_port(keeper);
+  connect_to(fd, to);
   if (keeper >= 0) real().close(keeper);
   if (host.real_listener < 0) return ECONNREFUSED;
 
@@ -80,6 +97,9 @@ void SystemCalls::answer_connect(const std::shared_ptr<OpenFile>& file, const Ho
   if (host.kind == HostAnswer::Kind::fails) {
     attempt.error = host.error;
     attempt.error_is_modelled = true;
+  } else if (host.kind == HostAnswer::Kind::itself) {
+    connect_to_itself(fd, *file);
+    return simulation_.recorder.fault(format("descriptor %d is connected to itself", fd));
   } else {
     attempt.error = connect_really(fd, host, *file);
   }
@@ -105,6 +125,21 @@ int SystemCalls::take_connect_error(int fd, OpenFile& file) {
   return pending != 0 ? pending : take_modelled_error(file);
 }
 
+// Waits for the answer to a connect. Returns 0, or the errno with which connect fails before.
+int SystemCalls::wait_for_answer(int fd, const OpenFile& file, Recorder::Call call) {
+  if (is_nonblocking(fd)) {
+    if (simulation_.faults.tells_connects_at_once()) simulation_.run_due();
+    return file.is_connecting() ? EINPROGRESS : 0;
+  }
+  const auto timeout = timeout_option(fd, SO_SNDTIMEO);
+  const auto deadline =
+      timeout ? std::optional(sum(simulation_.clock.now(), *timeout)) : std::nullopt;
+  const auto woken = simulation_.wait({[&] { return !file.is_connecting(); }, deadline,
+                                       simulation_.recorder.text_of(call), !timeout.has_value()});
+  if (woken == Simulation::Woken::interrupted) return EINTR;
+  return woken == Simulation::Woken::timed_out ? EINPROGRESS : 0;
+}
+
 Answer SystemCalls::connect(int fd, const sockaddr* address, socklen_t length) {
   const auto call =
       begin("connect", fd, format("connect(%d, %s)", fd, address_text(address, length).c_str()));
@@ -124,7 +159,7 @@ Answer SystemCalls::connect(int fd, const sockaddr* address, socklen_t length) {
   }
   if (to->family != file->family) return failed("connect", fd, call, EAFNOSUPPORT);
   if (file->is_connecting()) return failed("connect", fd, call, EALREADY);
-  if (file->connection != nullptr) {
+  if (file->is_connected()) {
     const bool is_news = file->attempt && !std::exchange(file->attempt->told, true);
     return is_news ? simulation_.recorder.done(call, 0) : failed("connect", fd, call, EISCONN);
   }
@@ -155,16 +190,8 @@ Answer SystemCalls::connect(int fd, const sockaddr* address, socklen_t length) {
   });
   simulation_.progress.useful();
   if (planned) return failed("connect", fd, call, EINTR, "it goes on by itself");
-  if (is_nonblocking(fd)) return failed("connect", fd, call, EINPROGRESS);
-
-  const auto timeout = timeout_option(fd, SO_SNDTIMEO);
-  const auto deadline =
-      timeout ? std::optional(sum(simulation_.clock.now(), *timeout)) : std::nullopt;
-  const auto woken = simulation_.wait({[&] { return file->attempt->answered; }, deadline,
-                                       simulation_.recorder.text_of(call), !timeout.has_value()});
-  if (woken == Simulation::Woken::interrupted)
-    return failed("connect", fd, call, EINTR, "it goes on by itself");
-  if (woken == Simulation::Woken::timed_out) return failed("connect", fd, call, EINPROGRESS);
+  if (const int error = wait_for_answer(fd, *file, call))
+    return failed("connect", fd, call, error, error == EINTR ? "it goes on by itself" : "");
   if (file->attempt->error != 0) return failed("connect", fd, call, take_connect_error(fd, *file));
   file->attempt->told = true;
   return simulation_.recorder.done(call, 0);

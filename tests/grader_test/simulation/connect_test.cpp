@@ -211,6 +211,56 @@ TEST(Connect, ThatIsGivenUpIsNeverAccepted) {
   EXPECT_FALSE(server.is_connected());
 }
 
+TEST(Connect, MayEndAtTheSocketItself) {
+  Scenario scenario;
+  scenario.peer("nobody").is_the_socket_itself_at("127.0.0.1", 45678, 1300ms);
+  scenario.run([] {
+    const sockaddr_in own = address("127.0.0.1", 45678);
+    const int fd = new_socket(SOCK_NONBLOCK);
+    EXPECT_EQ(connected(fd, own), "-1 EINPROGRESS");
+    EXPECT_EQ(selected({.read = {fd}, .write = {fd}}), "1, write {3}");
+    EXPECT_EQ(steady_time(), 1300ms);
+    EXPECT_EQ(pending_error(fd), "0");
+    for (const auto name : {::getsockname, ::getpeername}) {
+      sockaddr_in shown{};
+      socklen_t length = sizeof shown;
+      EXPECT_EQ(name(fd, reinterpret_cast<sockaddr*>(&shown), &length), 0);
+      EXPECT_EQ(ntohs(shown.sin_port), 45678);
+      EXPECT_EQ(ntohl(shown.sin_addr.s_addr), 0x7f000001U);
+    }
+    EXPECT_EQ(sent(fd, "me"), "2");
+    EXPECT_EQ(received(fd), "me");
+    EXPECT_EQ(connected(fd, own), "0");
+    EXPECT_EQ(connected(fd, own), "-1 EISCONN");
+    ::close(fd);
+    const int other = new_socket();
+    EXPECT_EQ(connected(other, own), "0");
+    EXPECT_EQ(steady_time(), 2600ms);
+    ::close(other);
+  });
+}
+
+TEST(NonBlockingConnect, TellsAnAnswerAtOnceWhereTheScenarioSaysSo) {
+  Scenario scenario;
+  scenario.faults().connect_may_end_at_once();
+  Peer& server = scenario.peer("server").listens_at("192.0.2.1", 80);
+  scenario.peer("other").refuses_at("192.0.2.2", 80);
+  scenario.peer("slow").listens_at("192.0.2.3", 80, 1300ms);
+  scenario.run([] {
+    const int fd = new_socket(SOCK_NONBLOCK);
+    EXPECT_EQ(connected(fd, somewhere), "0");
+    EXPECT_EQ(selected({.write = {fd}}), "1, write {3}");
+    EXPECT_EQ(connected(fd, somewhere), "-1 EISCONN");
+    const int other = new_socket(SOCK_NONBLOCK);
+    EXPECT_EQ(connected(other, address("192.0.2.2", 80)), "-1 ECONNREFUSED");
+    EXPECT_EQ(pending_error(other), "0");
+    const int slow = new_socket(SOCK_NONBLOCK);
+    EXPECT_EQ(connected(slow, address("192.0.2.3", 80)), "-1 EINPROGRESS");
+    for (const int each : {fd, other, slow}) ::close(each);
+  });
+  EXPECT_TRUE(server.is_connected());
+}
+
 TEST(Connect, RefusesAnAddressOfAnotherFamily) {
   Scenario scenario;
   scenario.run([] {
