@@ -1,0 +1,259 @@
+// The graded checks of lesson 13: connect_race().
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <string>
+
+#include "13-connect-in-time/connect_in_time.hpp"
+#include "attempts.hpp"
+#include "scenario/check.hpp"
+#include "simulation/text.hpp"
+
+using namespace grader;
+
+// Rule: RFC 8305 section 5: one attempt after the other, a fixed time apart.
+TEST(ConnectRace, BeginsTheNextAfterTheStagger) {
+  explain({.rule = "When an address has not answered within the stagger, begin with the next "
+                   "beside it, in the order of the list.",
+           .why = "All at once would be a burden for every server but one, and the order is the "
+                  "caller's preference.",
+           .read = "A race with a handicap"});
+  ConnectScenario scenario;
+  scenario.host("first").never_answers_at("192.0.2.10", port);
+  scenario.host("second").never_answers_at("2001:db8::7", port);
+  scenario.host("third").never_answers_at("192.0.2.30", port);
+  Peer& fourth = scenario.host("fourth").listens_at("192.0.2.40", port, 131ms);
+  scenario.host("fifth").listens_at("192.0.2.50", port);
+
+  const auto outcome = scenario.connect_race(
+      {"192.0.2.10", "2001:db8::7", "192.0.2.30", "192.0.2.40", "192.0.2.50"}, 1min);
+
+  const std::string situation =
+      "Three addresses were silent, the fourth accepts 131 ms after it is asked, and the stagger "
+      "was 217 ms.";
+  expect_begun(scenario.begun(),
+               {{"192.0.2.10:7967", 0s},
+                {"[2001:db8::7]:7967", 217ms},
+                {"192.0.2.30:7967", 434ms},
+                {"192.0.2.40:7967", 651ms}},
+               situation + " Begin the next when the last one has had its stagger.") &&
+      expect_connected(outcome, fourth, 782ms, situation,
+                       "Return the first that accepts, at once.");
+}
+
+// Rule: a failure is an answer: nothing is gained by waiting longer.
+TEST(ConnectRace, BeginsTheNextAtOnceAfterAFailure) {
+  explain({.rule = "When an attempt fails, any of them, begin the next at once; the stagger counts "
+                   "from there.",
+           .why = "On a machine without IPv6 every second address fails at once, and each would "
+                  "cost a quarter of a second.",
+           .read = "A race with a handicap"});
+  ConnectScenario scenario;
+  scenario.host("first").fails_at("192.0.2.10", port, EHOSTUNREACH, 600ms);
+  scenario.host("second").refuses_at("192.0.2.20", port, 100ms);
+  scenario.host("third").never_answers_at("192.0.2.30", port);
+  scenario.host("fourth").fails_at("192.0.2.40", port, ENETUNREACH);
+  scenario.host("fifth").never_answers_at("192.0.2.50", port);
+  Peer& sixth = scenario.host("sixth").listens_at("192.0.2.60", port, 31ms);
+
+  const auto outcome = scenario.connect_race(
+      {"192.0.2.10", "192.0.2.20", "192.0.2.30", "192.0.2.40", "192.0.2.50", "192.0.2.60"}, 1min);
+
+  const std::string situation =
+      "The stagger was 217 ms. 192.0.2.20 refused at 317 ms, 192.0.2.40 failed at once, and "
+      "192.0.2.10, the first of all, failed at 600 ms.";
+  expect_begun(scenario.begun(),
+               {{"192.0.2.10:7967", 0s},
+                {"192.0.2.20:7967", 217ms},
+                {"192.0.2.30:7967", 317ms},
+                {"192.0.2.40:7967", 534ms},
+                {"192.0.2.50:7967", 534ms},
+                {"192.0.2.60:7967", 600ms}},
+               situation + " After each failure begin the next at once, and count from there.") &&
+      expect_connected(outcome, sixth, 631ms, situation, "Return the first that accepts, at once.");
+}
+
+// Rule: the stagger is when the next one begins, not when this one ends.
+TEST(ConnectRace, TakesTheFirstToAcceptHoweverEarlyItBegan) {
+  explain({.rule = "Wait for all attempts at once: an early one may still be the first to accept.",
+           .why = "Far away or over a slow line, every answer takes longer than the stagger.",
+           .read = "A race with a handicap"});
+  ConnectScenario scenario;
+  Peer& first = scenario.host("first").listens_at("192.0.2.10", port, 900ms);
+  scenario.host("second").never_answers_at("192.0.2.20", port);
+  Peer& third = scenario.host("third").listens_at("192.0.2.30", port, 583ms);
+
+  const auto outcome = scenario.connect_race({"192.0.2.10", "192.0.2.20", "192.0.2.30"}, 2s);
+
+  expect_connected(outcome, first, 900ms,
+                   "192.0.2.10 accepted after 900 ms; the two that began later, 217 ms apart, were "
+                   "slower.",
+                   "An attempt goes on when the next begins: watch them all.") &&
+      expect_that(!third.is_connected(), "The race was over, and 192.0.2.30 was connected to.");
+}
+
+// Rule: RFC 8305 section 5: when one has succeeded, the others are given up.
+TEST(ConnectRace, ClosesTheLosers) {
+  explain({.rule = "Close every other attempt before you return, also one that was accepted in the "
+                   "same instant, and before you throw.",
+           .why = "A server holds a process or a slot for each connection that nobody uses.",
+           .read = "A race with a handicap"});
+  ConnectScenario scenario;
+  Peer& first = scenario.host("first").listens_at("192.0.2.10", port, 600ms);
+  Peer& second = scenario.host("second").listens_at("192.0.2.20", port, 383ms);
+  Peer& third = scenario.host("third").listens_at("192.0.2.30", port, 347ms);
+  scenario.host("fourth").never_answers_at("192.0.2.40", port);
+
+  auto won = scenario.connect_race({"192.0.2.10", "192.0.2.20", "192.0.2.30"}, 1219ms);
+  const bool is_second = won.connected_to == "second";
+  const bool is_told = (is_second ? first : second).saw_the_end();
+  const auto lost = scenario.connect_race({"192.0.2.40", "192.0.2.40"}, 700ms);
+  won.socket.reset();
+
+  const auto left = [](const Outcome& outcome) {
+    return format(" %zu %s left open. Close them all first.", outcome.left_open,
+                  outcome.left_open == 1 ? "socket was" : "sockets were");
+  };
+  expect_connected(won, is_second ? second : first, 600ms,
+                   "192.0.2.10 and 192.0.2.20 accepted in the same instant, at 600 ms.",
+                   "Return either of the two.") &&
+      expect_that(won.left_open == 0,
+                  "Two addresses accepted in one instant and one was silent. Besides the one "
+                  "returned," +
+                      left(won)) &&
+      expect_that(
+          is_told && !third.is_connected(),
+          "The attempts that did not win were not given up before connect_race returned.") &&
+      expect_that(lost.left_open == 0, "Nobody answered by the deadline, and" + left(lost));
+}
+
+// Rule: one promise for all attempts, whenever they begin.
+TEST(ConnectRace, GivesUpAtTheDeadline) {
+  explain({.rule = "When the deadline passes, throw ETIMEDOUT with an address that had been tried "
+                   "and had not answered.",
+           .why = "The caller promised an answer, however many addresses there are.",
+           .read = "One deadline for all"});
+  ConnectScenario scenario;
+  scenario.host("first").never_answers_at("192.0.2.10", port);
+  scenario.host("second").refuses_at("192.0.2.20", port, 100ms);
+  scenario.host("third").never_answers_at("192.0.2.30", port);
+  scenario.host("fourth").never_answers_at("192.0.2.40", port);
+
+  const auto outcome = scenario.connect_race(
+      {"192.0.2.10", "192.0.2.20", "192.0.2.30", "192.0.2.40"}, 500ms + 300us);
+  const auto both_begun = scenario.connect_race({"192.0.2.10", "192.0.2.30"}, 1219ms);
+
+  expect_failure(outcome, ETIMEDOUT, {"192.0.2.10:7967", "192.0.2.30:7967"}, 500ms + 300us,
+                 "The deadline was in 500300 microseconds and the stagger 217 ms. 192.0.2.20 had "
+                 "refused, 192.0.2.10 and 192.0.2.30 were silent, and 192.0.2.40 was not due.",
+                 "Wait for the nearer of the two, the deadline and the next beginning, and name "
+                 "one that was silent.") &&
+      expect_failure(both_begun, ETIMEDOUT, {"192.0.2.10:7967", "192.0.2.30:7967"}, 1219ms,
+                     "Both addresses were silent, and the deadline was in 1.219 s.",
+                     "One deadline for both: wait until then.");
+}
+
+// Rule: when everybody has failed there is nothing to wait for.
+TEST(ConnectRace, SaysWhatFailedLast) {
+  explain({.rule =
+               "When every attempt has failed, throw at once what failed last, as connect_until "
+               "does.",
+           .why = "To wait for the deadline then is to wait for nobody.",
+           .read = "A race with a handicap"});
+  ConnectScenario scenario;
+  scenario.faults().family_is_unavailable(AF_INET6);
+  scenario.host("first").refuses_at("192.0.2.10", port, 900ms);
+  scenario.host("second").fails_at("192.0.2.20", port, EHOSTUNREACH, 100ms);
+  scenario.host("third").fails_at("192.0.2.30", port, ENETUNREACH);
+
+  const auto outcome =
+      scenario.connect_race({"192.0.2.10", "192.0.2.20", "192.0.2.30", "2001:db8::7"}, 5s);
+
+  const std::string advice =
+      outcome.error == EAFNOSUPPORT
+          ? "A missing family is reported only when nothing else failed."
+          : "The last failure is the one that came last, not that of the last address.";
+  expect_failure(
+      outcome, ECONNREFUSED, {"192.0.2.10:7967"}, 900ms,
+      "192.0.2.20 and 192.0.2.30 failed at 317 ms, IPv6 is missing here, and 192.0.2.10, "
+      "which had begun first, refused at 900 ms.",
+      outcome.took > 900ms ? "Nobody was left then: throw at once." : advice);
+}
+
+// Rule: what keeps one attempt from beginning is no business of the others.
+TEST(ConnectRace, GoesOnWhenAnAttemptCannotBegin) {
+  explain({.rule = "When no socket can be had for an address, or none that fits into an fd_set, it "
+                   "is that address that has failed.",
+           .why = "The attempts under way need no more descriptors, and one of them may win.",
+           .read = "It may be over at once"});
+  for (const bool is_number : {false, true}) {
+    ConnectScenario scenario;
+    Peer& first = scenario.host("first").listens_at("192.0.2.10", port, 900ms);
+    scenario.host("second").never_answers_at("192.0.2.20", port);
+    scenario.host("third").never_answers_at("192.0.2.30", port);
+    if (is_number) scenario.next_descriptor_is(1023);
+    if (!is_number) scenario.faults().fail("socket", EMFILE, 1, 1);
+
+    const auto outcome = scenario.connect_race({"192.0.2.10", "192.0.2.20", "192.0.2.30"}, 2s);
+
+    const std::string situation =
+        is_number ? "The first socket was 1023, the second 1024, which does not fit into an fd_set."
+                  : "socket said EMFILE for the second address.";
+    if (!expect_connected(outcome, first, 900ms,
+                          situation + " 192.0.2.10 accepted at 900 ms all the same.",
+                          "Let that address have failed, and go on with the others."))
+      return;
+  }
+}
+
+// Rule: EINTR is neither an answer nor the end of the stagger.
+TEST(ConnectRace, KeepsItsTimesThroughSignals) {
+  explain({.rule = "A signal begins no attempt and delays none.",
+           .why = "Programs with a timer or with child processes get signals all the time.",
+           .read = "What you know already"});
+  ConnectScenario scenario;
+  for (int i = 0; i < 40; ++i)
+    scenario.signal_at(31ms + i * 70ms, i % 2 == 0 ? SIGUSR1 : SIGUSR2,
+                       i % 2 == 0 ? Handler::plain : Handler::restarting);
+  scenario.host("first").never_answers_at("192.0.2.10", port);
+  scenario.host("second").never_answers_at("192.0.2.20", port);
+  Peer& third = scenario.host("third").listens_at("192.0.2.30", port, 700ms);
+
+  const auto outcome = scenario.connect_race({"192.0.2.10", "192.0.2.20", "192.0.2.30"}, 2s);
+
+  const std::string situation =
+      "A signal came every 70 ms, the stagger was 217 ms, and 192.0.2.30 accepts 700 ms after it "
+      "is "
+      "asked.";
+  const std::string advice = outcome.error == EINTR ? "EINTR only means: wait again."
+                                                    : "Wait again after EINTR, for what is left.";
+  expect_begun(scenario.begun(),
+               {{"192.0.2.10:7967", 0s}, {"192.0.2.20:7967", 217ms}, {"192.0.2.30:7967", 434ms}},
+               situation + " " + advice) &&
+      expect_connected(outcome, third, 1134ms, situation, advice);
+}
+
+// Rule: what a list may hold is the caller's affair.
+TEST(ConnectRace, TriesAHundredAddresses) {
+  explain({.rule = "There is no limit on the number of attempts but that of the descriptors.",
+           .why = "Large services have dozens of addresses.",
+           .read = "One wait for all"});
+  ConnectScenario scenario;
+  Hosts hosts;
+  for (int i = 1; i < 100; ++i) {
+    hosts.push_back(format("192.0.2.%d", i));
+    scenario.host(hosts.back()).never_answers_at(hosts.back(), port);
+  }
+  hosts.emplace_back("198.51.100.7");
+  Peer& last = scenario.host("the hundredth").listens_at(hosts.back(), port, 131ms);
+
+  const auto outcome = scenario.connect_race(hosts, 1min, 37ms);
+
+  const std::string situation =
+      "There were 100 addresses, 37 ms apart; 99 were silent, and the last accepts 131 ms after it "
+      "is asked.";
+  expect_connected(outcome, last, 3794ms, situation, "Try them all, beside each other.") &&
+      expect_that(outcome.left_open == 0,
+                  situation + format(" %zu sockets were left open.", outcome.left_open));
+}
