@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -61,6 +62,11 @@ struct Outcome {
     return text + ", after " + to_text(took);
   }
 
+  /// Returned a socket that is not connected.
+  [[nodiscard]] bool is_unconnected() const {
+    return has_returned && socket.get() >= 0 && connected_to.empty();
+  }
+
   /// A mistake that shows in what came, whatever was asked; else `advice`.
   [[nodiscard]] std::string mistake_or(const std::string& advice) const {
     if (error == EINPROGRESS && took == Time{})
@@ -92,11 +98,23 @@ class ConnectScenario : public Scenario {
 
   ConnectScenario() { allow_open_descriptors(); }
 
-  /// A host that answers connects; Peer says how.
-  Peer& host(const std::string& name) {
-    hosts_.push_back(&peer(name));
+  /// @name Hosts, named by their numeric addresses, and how they answer, at `port`
+  /// @{
+  Peer& host(const std::string& address) {
+    hosts_.push_back(&peer(address));
     return *hosts_.back();
   }
+  Peer& accepts(const std::string& address, Time after = {}) {
+    return host(address).listens_at(address, port, after);
+  }
+  void refuses(const std::string& address, Time after = {}) {
+    host(address).refuses_at(address, port, after);
+  }
+  void fails(const std::string& address, int error, Time after = {}) {
+    host(address).fails_at(address, port, error, after);
+  }
+  void is_silent(const std::string& address) { host(address).never_answers_at(address, port); }
+  /// @}
 
   Outcome connect_until(const Hosts& hosts, Limit limit) {
     return connect_at(Function::until, endpoints(hosts), limit);
@@ -116,7 +134,7 @@ class ConnectScenario : public Scenario {
     if (function == Function::race)
       return call("connect_race", std::nullopt,
                   [&] { return course::connect_race(addresses, stagger, deadline_in(limit)); });
-    asks({.time = {.timeout = not_below_zero(limit)}});
+    asks_only_time({.timeout = not_below_zero(limit)});
     return call("connect_until", limit,
                 [&] { return course::connect_until(addresses, deadline_in(limit)); });
   }
@@ -192,13 +210,29 @@ class ConnectScenario : public Scenario {
     for (const Peer* host : hosts_)
       if (fd >= 0 && const_cast<Peer*>(host)->connection().program_fd == fd)
         outcome.connected_to = host->name();
+    if (fd >= 0 && has_met_itself(fd)) outcome.connected_to = "itself";
     for (const int open : open_descriptors())
       if (open != fd && std::count(open_before.begin(), open_before.end(), open) == 0)
         ++outcome.left_open;
-    if (limit)
-      outcome.diagnosis =
-          diagnose_time(waits_of_last_run(), {.timeout = not_below_zero(limit), .since = began});
+    if (limit) outcome.diagnosis = diagnosis_of({.timeout = not_below_zero(limit), .since = began});
     return outcome;
+  }
+
+  // What the first wait shows, if it lasted too long: after that all others come too late as well.
+  [[nodiscard]] std::string diagnosis_of(const AskedTime& asked) const {
+    const auto waits = waits_of_last_run();
+    std::string text;
+    if (!waits.empty()) text = diagnose_time({waits.begin(), waits.begin() + 1}, asked);
+    return text.empty() ? diagnose_time(waits, asked) : text;
+  }
+
+  // Whether it is a connection of the socket with itself.
+  static bool has_met_itself(int fd) {
+    sockaddr_storage own{}, other{};
+    socklen_t own_size = sizeof own, other_size = sizeof other;
+    return ::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &own_size) == 0 &&
+           ::getpeername(fd, reinterpret_cast<sockaddr*>(&other), &other_size) == 0 &&
+           std::memcmp(&own, &other, sizeof own) == 0;
   }
 
   std::vector<Peer*> hosts_;

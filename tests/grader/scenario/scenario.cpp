@@ -101,6 +101,10 @@ void Scenario::asks(const Asked& asked, const std::string& when_answered) {
   simulation_.diagnosis = [this, asked] { return diagnose(waits_of_last_run(), asked); };
 }
 
+void Scenario::asks_only_time(const AskedTime& asked) {
+  simulation_.diagnosis = [this, asked] { return diagnose_time(waits_of_last_run(), asked); };
+}
+
 void Scenario::finish() {
   if (std::exchange(is_finished_, true)) return;
   simulation_.finish_script();

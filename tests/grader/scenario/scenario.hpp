@@ -173,6 +173,10 @@ class Scenario {
   /// should do with an answer for which it asks again and again, where the grader would guess.
   void asks(const Asked& asked, const std::string& when_answered = {});
 
+  /// The same for programs that wait with descriptors of their own: of those waits only the time is
+  /// known.
+  void asks_only_time(const AskedTime& asked);
+
   /// @name What came of it
   /// @{
   [[nodiscard]] Time now() const;   ///< virtual time
