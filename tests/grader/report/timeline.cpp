@@ -98,13 +98,14 @@ std::vector<Line> folded(const std::vector<Line>& lines) {
   return result;
 }
 
-// Cuts `text` into pieces of at most `width` columns, if possible between words; pieces after the
-// first are indented.
+// Cuts `text` into pieces of at most `width` columns, if possible between words or behind a "|";
+// pieces after the first are indented.
 std::vector<std::string> wrapped(std::string text, std::size_t width) {
   std::vector<std::string> pieces;
   while (text.size() > width) {
     std::size_t cut = text.rfind(' ', width);
-    if (cut == std::string::npos || cut < width / 2) cut = width;
+    if (cut == std::string::npos || cut < width / 2) cut = text.rfind('|', width - 1) + 1;
+    if (cut < width / 2) cut = width;
     pieces.push_back(text.substr(0, cut));
     text = "    " + text.substr(text[cut] == ' ' ? cut + 1 : cut);
   }
