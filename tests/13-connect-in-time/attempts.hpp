@@ -44,6 +44,7 @@ struct Outcome {
   std::string what = {};             ///< of a std::exception
   Time took{};                       ///< virtual time
   std::string connected_to = {};     ///< whom the socket returned reaches; empty: nobody
+  bool is_open = false;              ///< the socket returned
   std::size_t left_open = 0;         ///< how many descriptors, without the one returned
   std::string diagnosis = {};        ///< the mistake that its waiting calls show; empty: none
 
@@ -56,7 +57,8 @@ struct Outcome {
       text = "a connection to " + connected_to;
     else if (has_returned)
       text = socket.get() < 0 ? "an Fd that owns nothing"
-                              : format("descriptor %d, which is not connected", socket.get());
+                              : format("descriptor %d, which is %s", socket.get(),
+                                       is_open ? "not connected" : "closed");
     else if (!what.empty())
       text = quoted(what, 100) + ", thrown without an errno";
     return text + ", after " + to_text(took);
@@ -64,7 +66,7 @@ struct Outcome {
 
   /// Returned a socket that is not connected.
   [[nodiscard]] bool is_unconnected() const {
-    return has_returned && socket.get() >= 0 && connected_to.empty();
+    return has_returned && is_open && connected_to.empty();
   }
 
   /// A mistake that shows in what came, whatever was asked; else `advice`.
@@ -74,6 +76,7 @@ struct Outcome {
     if (error == EINPROGRESS)
       return "EINPROGRESS is what connect said when it began. Why an attempt failed is what "
              "SO_ERROR says.";
+    if (has_returned && !is_open) return "Its owner has closed it: move the owner out instead.";
     if (error == 0)
       return "SO_ERROR tells its errno once and is 0 when you ask again. Ask once, and keep the "
              "answer.";
@@ -211,11 +214,28 @@ class ConnectScenario : public Scenario {
       if (fd >= 0 && const_cast<Peer*>(host)->connection().program_fd == fd)
         outcome.connected_to = host->name();
     if (fd >= 0 && has_met_itself(fd)) outcome.connected_to = "itself";
+    for (const int open : open_descriptors()) outcome.is_open |= open == fd;
     for (const int open : open_descriptors())
       if (open != fd && std::count(open_before.begin(), open_before.end(), open) == 0)
         ++outcome.left_open;
-    if (limit) outcome.diagnosis = diagnosis_of({.timeout = not_below_zero(limit), .since = began});
+    outcome.diagnosis = waited_in_connect();
+    if (limit && outcome.diagnosis.empty())
+      outcome.diagnosis = diagnosis_of({.timeout = not_below_zero(limit), .since = began});
     return outcome;
+  }
+
+  // A connect that waited, on a socket that blocks and has no time limit.
+  [[nodiscard]] std::string waited_in_connect() const {
+    bool has_time_limit = false;
+    for (const Call& call : calls_of_last_run()) {
+      has_time_limit |= call.function == "setsockopt";
+      if (call.function == "connect" && call.returned > call.began && !has_time_limit)
+        return format(
+            "Your connect waited from %s on, and knows no deadline: its socket was in blocking "
+            "mode. Begin without waiting, and then wait until the deadline.",
+            to_text(call.began).c_str());
+    }
+    return {};
   }
 
   // What the first wait shows, if it lasted too long: after that all others come too late as well.

@@ -98,10 +98,12 @@ void Scenario::select_leaves_timeout() {
 
 void Scenario::asks(const Asked& asked, const std::string& when_answered) {
   simulation_.when_answered = when_answered;
+  simulation_.diagnoses_only_time = false;
   simulation_.diagnosis = [this, asked] { return diagnose(waits_of_last_run(), asked); };
 }
 
 void Scenario::asks_only_time(const AskedTime& asked) {
+  simulation_.diagnoses_only_time = true;
   simulation_.diagnosis = [this, asked] { return diagnose_time(waits_of_last_run(), asked); };
 }
 

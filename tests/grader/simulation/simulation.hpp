@@ -73,6 +73,7 @@ class Simulation {
   bool select_leaves_timeout = false;  ///< as on systems other than Linux
   bool bad_closes_are_allowed = false;
   std::function<std::string()> diagnosis;  ///< of the waits, for verdicts about them; may be empty
+  bool diagnoses_only_time = false;        ///< and so not which descriptors are watched
   std::string when_answered;  ///< what to do with an answer that is asked for again; empty: guess
   /// @}
 

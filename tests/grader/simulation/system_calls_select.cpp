@@ -98,7 +98,8 @@ Answer SystemCalls::select(const char* function, int nfds, const SelectSets& set
   const std::string text = format("%s(%d%s, %s)", function, nfds, sets_text(sets, nfds).c_str(),
                                   timeout_text(asked).c_str());
   const auto call = begin(function, -1, text);
-  if (!simulation_.diagnosis) simulation_.recorder.hint(hidden_by_nfds(nfds, sets));
+  if (!simulation_.diagnosis || simulation_.diagnoses_only_time)
+    simulation_.recorder.hint(hidden_by_nfds(nfds, sets));
   const auto wait = simulation_.waits.begin(asked);
   asked.found = asked.watched;  // a failure leaves the sets alone
   // Also when it fails (poll_select_finish() in fs/select.c), and before handlers run.
