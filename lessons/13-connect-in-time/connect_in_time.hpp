@@ -12,8 +12,8 @@
 namespace course {
 
 /// A stream socket connected to the first of `addresses` that accepts; the caller owns it. It is in
-/// blocking mode and FD_CLOEXEC, has no time limits (SO_SNDTIMEO, SO_RCVTIMEO), and holds all that
-/// the server has said.
+/// blocking mode and FD_CLOEXEC and has no time limits (SO_SNDTIMEO, SO_RCVTIMEO); nothing has been
+/// received from it or sent.
 ///
 /// Tries the addresses in order, each on a socket of its own: the next one when one has failed, at
 /// once, and not before. Any failure of socket(2) or connect(2) is that address's failure, whether

@@ -48,20 +48,23 @@ struct Outcome {
   std::size_t left_open = 0;         ///< how many descriptors, without the one returned
   std::string diagnosis = {};        ///< the mistake that its waiting calls show; empty: none
 
-  /// "a connection to second, after 1.3 s"; "ETIMEDOUT, thrown as \"...\", after 1.3 s".
+  /// "connect_until returned a connection to 192.0.2.10, after 1.3 s"; "connect_until threw
+  /// ETIMEDOUT, \"...\", after 1.3 s".
   [[nodiscard]] std::string told() const {
-    std::string text = "what is no std::exception";
+    std::string text;
     if (error)
-      text = (*error == 0 ? "errno 0" : error_name(*error)) + ", thrown as " + quoted(what, 100);
-    else if (has_returned && !connected_to.empty())
-      text = "a connection to " + connected_to;
-    else if (has_returned)
-      text = socket.get() < 0 ? "an Fd that owns nothing"
-                              : format("descriptor %d, which is %s", socket.get(),
-                                       is_open ? "not connected" : "closed");
-    else if (!what.empty())
-      text = quoted(what, 100) + ", thrown without an errno";
-    return text + ", after " + to_text(took);
+      text = "threw " + (*error == 0 ? "errno 0" : error_name(*error)) + ", " + quoted(what, 100);
+    else if (!has_returned)
+      text = what.empty() ? "threw what is no std::exception"
+                          : "threw " + quoted(what, 100) + " without an errno";
+    else if (!connected_to.empty())
+      text = "returned a connection to " + connected_to;
+    else if (socket.get() < 0)
+      text = "returned an Fd that owns nothing";
+    else
+      text = format("returned descriptor %d, which is %s", socket.get(),
+                    is_open ? "not connected" : "closed");
+    return function + " " + text + ", after " + to_text(took);
   }
 
   /// Returned a socket that is not connected.
@@ -76,10 +79,12 @@ struct Outcome {
     if (error == EINPROGRESS)
       return "EINPROGRESS is what connect said when it began. Why an attempt failed is what "
              "SO_ERROR says.";
-    if (has_returned && !is_open) return "Its owner has closed it: move the owner out instead.";
+    if (has_returned && !is_open)
+      return "It was closed on the way out: take it from its owner before the others are closed.";
     if (error == 0)
       return "SO_ERROR tells its errno once and is 0 when you ask again. Ask once, and keep the "
              "answer.";
+    if (!has_returned && !error) return "Throw std::system_error: the caller wants the errno.";
     if (error == EALREADY || error == EISCONN)
       return "connect was called again, and that is its answer. How an attempt ended is what "
              "SO_ERROR says.";
@@ -267,14 +272,15 @@ inline void fail_with(const Outcome& outcome, const std::string& situation,
        where);
 }
 
-/// It must have returned a connection to `host` after `time`; `situation` says what was the case,
-/// and `advice` what to do.
-inline bool expect_connected(const Outcome& outcome, const Peer& host, Time time,
+/// It must have returned a connection to `host`, after `time` if that is given; `situation` says
+/// what was the case, and `advice` what to do.
+inline bool expect_connected(const Outcome& outcome, const Peer& host, std::optional<Time> time,
                              const std::string& situation, const std::string& advice,
                              Where where = Where::here()) {
-  if (outcome.connected_to == host.name() && outcome.took == time) return true;
+  const bool is_on_time = !time || outcome.took == *time;
+  if (outcome.connected_to == host.name() && is_on_time) return true;
   fail_with(outcome, situation, advice,
-            "a connection to " + host.name() + ", after " + to_text(time), where);
+            "a connection to " + host.name() + (time ? ", after " + to_text(*time) : ""), where);
   return false;
 }
 
@@ -287,10 +293,17 @@ inline bool expect_failure(const Outcome& outcome, int error, const Hosts& addre
   });
   const bool is_on_time = outcome.took >= time && outcome.took <= time + granularity;
   if (outcome.error == error && is_named && is_on_time) return true;
-  std::string wanted = error_name(error) + ", thrown with " + addresses.front();
+  std::string wanted = error_name(error) + " thrown, with " + addresses.front();
   for (std::size_t i = 1; i < addresses.size(); ++i) wanted += " or " + addresses[i];
   wanted += " in its text, after " + to_text(time);
-  fail_with(outcome, situation, advice, wanted, where);
+  if (error == ETIMEDOUT && outcome.error == EINPROGRESS && outcome.took > Time{})
+    fail(situation +
+             " EINPROGRESS is what connect said when it began. That the time is over is no answer "
+             "of the kernel's: throw ETIMEDOUT.\n  wanted: " +
+             wanted + "\n  got:    " + outcome.told(),
+         where);
+  else
+    fail_with(outcome, situation, advice, wanted, where);
   return false;
 }
 
@@ -301,16 +314,20 @@ inline std::string to_text(const std::vector<Begun>& attempts) {
   return text.empty() ? "none" : text;
 }
 
-/// The attempts must have begun so; each may be late by as much as poll rounds up.
+/// The attempts must have begun so, in the run with this outcome; each may be late by as much as
+/// poll rounds up.
 inline bool expect_begun(const std::vector<Begun>& got, const std::vector<Begun>& wanted,
-                         const std::string& sentence, Where where = Where::here()) {
+                         const Outcome& outcome, const std::string& sentence,
+                         Where where = Where::here()) {
   bool is_right = got.size() == wanted.size();
   Time late{};
   for (std::size_t i = 0; is_right && i < got.size(); ++i, late += granularity)
     is_right = got[i].address == wanted[i].address && got[i].at >= wanted[i].at &&
                got[i].at <= wanted[i].at + late;
   if (!is_right)
-    fail(sentence + "\n  wanted: " + to_text(wanted) + "\n  got:    " + to_text(got), where);
+    fail(sentence + "\n  wanted: " + to_text(wanted) + "\n  got:    " + to_text(got) + "\n" +
+             outcome.told() + ".",
+         where);
   return is_right;
 }
 

@@ -64,10 +64,12 @@ TEST(Connecting, TakesAnAnswerThatComesAtOnce) {
 
     const auto outcome = scenario.connect(function, {"192.0.2.10", "192.0.2.20"}, 1min);
 
+    const bool has_named_it = outcome.what.find("192.0.2.20") != std::string::npos;
     if (!expect_connected(outcome, second, 0s,
                           "connect told at once that 192.0.2.10 refused (ECONNREFUSED), and that "
                           "192.0.2.20 accepted (0).",
-                          "0 is success, as always.") ||
+                          has_named_it ? "0 is success, as always."
+                                       : "Go on after the failure, and take the 0 for success.") ||
         !expect_blocking(outcome))
       return;
   }
@@ -100,9 +102,9 @@ TEST(Connecting, TriesOnceWhenTheDeadlineHasPassed) {
 }
 
 // Rule: a socket that is connected may be readable as well, and what is in it is the caller's.
-TEST(Connecting, LeavesWhatTheServerSaid) {
+TEST(Connecting, LeavesTheTalkingToTheCaller) {
   explain({.rule = "A socket that is writable and readable at once is connected, when SO_ERROR is "
-                   "0; receive nothing from it.",
+                   "0; receive nothing from it, and send nothing.",
            .why = "Many servers speak first, and some say goodbye in the same breath.",
            .read = "Writable is not connected"});
   for (const Function function : both)
@@ -116,11 +118,14 @@ TEST(Connecting, LeavesWhatTheServerSaid) {
       const std::string situation =
           closes ? "The server accepted, said \"welcome\" and closed, all in one instant."
                  : "The server accepted and said \"welcome\", both in one instant.";
-      if (!expect_connected(outcome, host, 347ms, situation,
+      if (!expect_connected(outcome, host, std::nullopt, situation,
                             "Readable and writable at once is no failure: SO_ERROR says.") ||
           !expect_equal(all_there(outcome.socket.get()),
                         std::string(closes ? "welcome and the end" : "welcome"),
-                        situation + " What it said belongs to the caller: receive nothing."))
+                        situation + " What it said belongs to the caller: receive nothing.") ||
+          !expect_that(host.received().empty(),
+                       situation + " You sent it " + byte_count(host.received().size()) +
+                           ". What is said is the caller's affair: send nothing."))
         return;
     }
 }
@@ -138,7 +143,7 @@ TEST(Connecting, HandsOverABlockingSocketClosedOnExec) {
     const auto outcome = scenario.connect(function, {"192.0.2.10", "192.0.2.20"}, 1219ms);
 
     const int fd = outcome.socket.get();
-    if (!expect_connected(outcome, second, 378ms,
+    if (!expect_connected(outcome, second, std::nullopt,
                           "192.0.2.10 refused, and 192.0.2.20 accepts 347 ms after it is asked.",
                           "Hand it over when it has accepted.") ||
         !expect_blocking(outcome) ||
@@ -188,8 +193,8 @@ TEST(Connecting, RefusesItself) {
                               ", and the socket's own port was the same: it met itself.";
       const bool is_right =
           one.is_itself
-              ? expect_connected(outcome, second, 347ms, met, one.advice)
-              : expect_connected(outcome, host, 31ms,
+              ? expect_connected(outcome, second, std::nullopt, met, one.advice)
+              : expect_connected(outcome, host, std::nullopt,
                                  "A server accepted at " + there.to_string() +
                                      (one.port == port ? ", on the same machine."
                                                        : "; the socket's own port was 40001, too."),
@@ -225,9 +230,9 @@ TEST(Connecting, ClosesEveryOtherSocket) {
     const bool has_waited = !scenario.waits_of_last_run().empty();
     if (!expect_nothing_left(connected, "Two addresses failed, and the third accepted.") ||
         !expect_nothing_left(failed, "Both addresses failed.") ||
-        !expect_nothing_left(timed_out, "The deadline passed while an address was silent.") ||
-        !has_waited)
+        !expect_nothing_left(timed_out, "The deadline passed while an address was silent."))
       return;
+    if (!has_waited) continue;
     if (!expect_that(no_memory.error == ENOMEM,
                      "The waiting call failed with ENOMEM, and what came of it was " +
                          no_memory.told() +
@@ -246,8 +251,8 @@ TEST(Connecting, RefusesAnEmptyList) {
     ConnectScenario scenario;
     const auto outcome = scenario.connect(function, Hosts{}, 1219ms);
     if (!expect_that(outcome.is_invalid_argument && outcome.took == Time{},
-                     "There were no addresses, and what came of " + outcome.function + " was " +
-                         outcome.told() + ". Throw std::invalid_argument, at once."))
+                     "There were no addresses, and " + outcome.told() +
+                         ". Throw std::invalid_argument, at once."))
       return;
   }
 }

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "07-will-it-block/will_it_block.hpp"
 #include "11-non-blocking/non_blocking.hpp"
