@@ -30,6 +30,7 @@ using Seconds = std::chrono::duration<double>;
 
 constexpr const char* usage =
     "usage: try_connect_in_time [--timeout S] [--race MS] [--times N] HOST:PORT...\n"
+    "       try_connect_in_time --blocking HOST:PORT\n"
     "       try_connect_in_time --full PORT [--seconds S]\n"
     "\n"
     "Connects to the first address that accepts (connect_until) and shows each attempt:\n"
@@ -37,6 +38,7 @@ constexpr const char* usage =
     "  --timeout S    give up after S seconds (5; 0.5 is allowed)\n"
     "  --race MS      begin with the next address after MS milliseconds (connect_race)\n"
     "  --times N      do it N times, or until it connects; shows no attempts (1)\n"
+    "  --blocking     use connect_to of lesson 02, which waits as long as the kernel tries\n"
     "  --full PORT    be a server instead: listen at 127.0.0.1:PORT with a full backlog,\n"
     "                 so that nobody gets an answer\n"
     "  --seconds S    for so long (60)\n"
@@ -48,6 +50,7 @@ struct Options {
   course::Duration timeout = std::chrono::seconds(5);
   std::optional<std::chrono::milliseconds> stagger;
   int times = 1;
+  bool is_blocking = false;
   std::optional<std::uint16_t> full;
   course::Duration seconds = std::chrono::minutes(1);
   std::vector<std::string> targets;
@@ -123,38 +126,53 @@ course::Duration parsed_seconds(const std::string& text, double most) {
   return std::chrono::duration_cast<course::Duration>(Seconds(parsed(text, 0.0, most)));
 }
 
-// The addresses of HOST:PORT.
-std::vector<course::Endpoint> addresses_of(const std::string& target) {
-  const auto colon = target.rfind(':');
-  if (colon == std::string::npos || colon == 0) refuse("not HOST:PORT", target);
-  std::string host = target.substr(0, colon);
-  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  const auto port = parsed<std::uint16_t>(target.substr(colon + 1), 1, 65535);
-  return course::resolve(host, std::to_string(port));
+struct Target {
+  std::string host, port;
+};
+
+Target target_of(const std::string& text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0) refuse("not HOST:PORT", text);
+  Target target{text.substr(0, colon), text.substr(colon + 1)};
+  (void)parsed<std::uint16_t>(target.port, 1, 65535);
+  if (target.host.front() == '[' && target.host.back() == ']')
+    target.host = target.host.substr(1, target.host.size() - 2);
+  return target;
+}
+
+course::Fd connection(const Options& options, const std::vector<course::Endpoint>& addresses) {
+  const auto deadline = course::Deadline::after(options.timeout);
+  if (options.is_blocking) {
+    const Target target = target_of(options.targets.front());
+    return course::connect_to(target.host, target.port);
+  }
+  return options.stagger ? course::connect_race(addresses, *options.stagger, deadline)
+                         : course::connect_until(addresses, deadline);
 }
 
 int connect_in_time(const Options& options) {
   std::vector<course::Endpoint> addresses;
-  for (const std::string& target : options.targets)
-    for (const course::Endpoint& address : addresses_of(target)) addresses.push_back(address);
+  for (const std::string& text : options.targets) {
+    const Target target = target_of(text);
+    for (const course::Endpoint& address : course::resolve(target.host, target.port))
+      addresses.push_back(address);
+  }
   std::string reason;
   for (int i = 0; i < options.times; ++i) {
     if (options.times == 1) attempts.beginning = Clock::now();
-    const auto deadline = course::Deadline::after(options.timeout);
     try {
-      course::Fd connection = options.stagger
-                                  ? course::connect_race(addresses, *options.stagger, deadline)
-                                  : course::connect_until(addresses, deadline);
-      if (options.times == 1) attempts.show(connection.get(), "is connected");
-      if (options.times > 1) std::printf("connected, the %dth time\n", i + 1);
+      const course::Fd socket = connection(options, addresses);
+      if (options.times == 1) attempts.show(socket.get(), "is connected");
+      if (options.times > 1) std::printf("connected at last, in round %d\n", i + 1);
       attempts.beginning.reset();
       return 0;
     } catch (const std::system_error& error) {
       reason = error.what();
     }
   }
-  std::fprintf(stderr, "try_connect_in_time: %s\n", reason.c_str());
-  if (options.times > 1) std::fprintf(stderr, "the same %d times\n", options.times);
+  const std::string rounds =
+      options.times > 1 ? " (" + std::to_string(options.times) + " times)" : "";
+  std::fprintf(stderr, "try_connect_in_time: %s%s\n", reason.c_str(), rounds.c_str());
   return 1;
 }
 
@@ -170,25 +188,25 @@ void be_full(std::uint16_t port, course::Duration time) {
 }
 
 Options options_of(int argc, char* argv[]) {
-  const option names[] = {{"timeout", required_argument, nullptr, 't'},
-                          {"race", required_argument, nullptr, 'r'},
-                          {"times", required_argument, nullptr, 'n'},
-                          {"full", required_argument, nullptr, 'f'},
-                          {"seconds", required_argument, nullptr, 's'},
-                          {"help", no_argument, nullptr, 'h'},
-                          {}};
+  const option names[] = {
+      {"timeout", required_argument, nullptr, 't'}, {"race", required_argument, nullptr, 'r'},
+      {"times", required_argument, nullptr, 'n'},   {"blocking", no_argument, nullptr, 'b'},
+      {"full", required_argument, nullptr, 'f'},    {"seconds", required_argument, nullptr, 's'},
+      {"help", no_argument, nullptr, 'h'},          {}};
   Options options;
   for (int found; (found = getopt_long(argc, argv, "", names, nullptr)) != -1;) {
     if (found == 't') options.timeout = parsed_seconds(optarg, 3'600.0);
     if (found == 'r') options.stagger = std::chrono::milliseconds(parsed(optarg, 1, 60'000));
     if (found == 'n') options.times = parsed(optarg, 1, 1'000'000);
+    if (found == 'b') options.is_blocking = true;
     if (found == 'f') options.full = parsed<std::uint16_t>(optarg, 1, 65535);
     if (found == 's') options.seconds = parsed_seconds(optarg, 600.0);
     if (found == 'h') std::exit(std::fputs(usage, stdout) < 0);
     if (found == '?') std::exit(2);
   }
   options.targets.assign(argv + optind, argv + argc);
-  if (options.targets.empty() != options.full.has_value())
+  const bool is_too_many = options.is_blocking && options.targets.size() > 1;
+  if (options.targets.empty() != options.full.has_value() || is_too_many)
     std::exit((std::fputs(usage, stderr), 2));
   return options;
 }

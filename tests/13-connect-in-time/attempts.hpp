@@ -62,8 +62,8 @@ struct Outcome {
     else if (socket.get() < 0)
       text = "returned an Fd that owns nothing";
     else
-      text = format("returned descriptor %d, which is %s", socket.get(),
-                    is_open ? "not connected" : "closed");
+      text = format("returned descriptor %d, %s", socket.get(),
+                    is_open ? "not connected" : "closed already");
     return function + " " + text + ", after " + to_text(took);
   }
 

@@ -180,6 +180,17 @@ TEST(Connect, RestartsUnderSaRestart) {
   EXPECT_TRUE(call.is_asleep());
 }
 
+// Fact: SO_SNDTIMEO limits connect too (socket(7)): EINPROGRESS then, and the attempt goes on.
+TEST(Connect, EndsAtItsSendTimeout) {
+  const FullListener full;
+  const Fd fd = tcp_socket();
+  set_timeout(fd.get(), SO_SNDTIMEO, std::chrono::milliseconds(50));
+
+  EXPECT_EQ(connect(fd.get(), address_of(full.listener.get())), fails_with(EINPROGRESS));
+
+  EXPECT_EQ(tcp_state(fd.get()), TCP_SYN_SENT);
+}
+
 // Fact 46: on loopback, a non-blocking connect says EINPROGRESS whether accepted or refused.
 TEST(Connect, LoopbackSaysEinprogressEitherWay) {
   const Fd listener = listening_socket();
