@@ -70,8 +70,8 @@ void Recording::reset() {
   first_failed = 0;
   last_failed = 0;
   instant_count = 0;
-  for (char* text : {not_started, verdict_text, verdict_file, hint, crash_note, rule, why, read,
-                     other_thread, only_simulated, lacked})
+  for (char* text : {not_started, verdict_text, verdict_file, hint, crash_note, computing_note,
+                     rule, why, read, other_thread, only_simulated, lacked})
     *text = '\0';
 }
 

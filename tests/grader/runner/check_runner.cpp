@@ -181,19 +181,25 @@ class Watch {
   ProcessState last_;
 };
 
-std::string text_for(Verdict verdict, const Limits& limits, const std::string& other_thread) {
+// "the program", or the other thread that its own waits for.
+std::string who_waits(const Recording& recording) {
+  const std::string other_thread = get(recording.other_thread);
+  return other_thread.empty() ? "the program" : "\"" + other_thread + "\"";
+}
+
+std::string text_for(Verdict verdict, const Recording& recording, const Limits& limits) {
   switch (verdict) {
     case Verdict::cpu_loop:
-      return format(
-          "the program computed for %.0f s of processor time without coming to an end: an endless "
-          "loop?",
-          limits.cpu_seconds);
+      return format("the program computed for %.0f s of processor time without coming to an end: ",
+                    limits.cpu_seconds) +
+             (recording.computing_note[0] == '\0' ? "an endless loop?"
+                                                  : get(recording.computing_note));
     case Verdict::flood:
       return "the program printed more than 1 MiB";
     case Verdict::stopped:
       return "the program stopped itself (SIGSTOP)";
     case Verdict::really_blocked:
-      return (other_thread.empty() ? "the program" : "\"" + other_thread + "\"") +
+      return who_waits(recording) +
              " waits for something that the simulation does not know: a lock that it holds itself, "
              "or a system call that goes round the C library";
     default:
@@ -276,8 +282,7 @@ void judge(CheckResult& result, const Recording& recording, const End& end, cons
   result.not_started = get(recording.not_started);
   if (end.killed_for != Verdict::none) {
     result.verdict = end.killed_for;
-    result.complaints.push_back(
-        {text_for(end.killed_for, limits, get(recording.other_thread)), "", 0});
+    result.complaints.push_back({text_for(end.killed_for, recording, limits), "", 0});
   } else if (recording.verdict != Verdict::none) {
     result.verdict = recording.verdict;
     result.complaints.push_back(
@@ -287,7 +292,7 @@ void judge(CheckResult& result, const Recording& recording, const End& end, cons
     return;
   } else if (WIFSIGNALED(end.status) && is_out_of_processor_time(end, limits)) {
     result.verdict = Verdict::cpu_loop;
-    result.complaints.push_back({text_for(result.verdict, limits, {}), "", 0});
+    result.complaints.push_back({text_for(result.verdict, recording, limits), "", 0});
   } else if (WIFSIGNALED(end.status)) {
     result.verdict = Verdict::crash;
     const std::string note = get(recording.crash_note);

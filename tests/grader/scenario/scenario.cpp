@@ -78,6 +78,11 @@ void Scenario::wall_clock_jumps_at(Time time, Time by) {
   });
 }
 
+void Scenario::looks_at(Time time, std::function<void()> look) {
+  only_simulated("looks_at()");
+  simulation_.events.plan(time, std::move(look));
+}
+
 void Scenario::spurious_readiness(int fd) {
   only_simulated("spurious_readiness()");
   if (OpenFile* file = simulation_.descriptors.file(fd)) file->spurious_readiness = true;
@@ -105,6 +110,14 @@ void Scenario::asks(const Asked& asked, const std::string& when_answered) {
 void Scenario::asks_only_time(const AskedTime& asked) {
   simulation_.diagnoses_only_time = true;
   simulation_.diagnosis = [this, asked] { return diagnose_time(waits_of_last_run(), asked); };
+}
+
+void Scenario::diagnoses(std::function<std::string()> diagnosis) {
+  simulation_.diagnosis = std::move(diagnosis);
+}
+
+void Scenario::when_computing_too_long(const std::string& meaning) {
+  put(current_recording().computing_note, meaning);
 }
 
 void Scenario::finish() {

@@ -114,6 +114,10 @@ class Scenario {
   /// The wall clock jumps at this virtual time; the steady clock does not.
   void wall_clock_jumps_at(Time time, Time by);
 
+  /// The check takes a look at its own peers at this virtual time, before they do what they do
+  /// then.
+  void looks_at(Time time, std::function<void()> look);
+
   /// @name What the check lends the program, besides connections and pipes (Peer)
   /// Lent descriptors are borrowed: for the program to close one is a mistake.
   /// @{
@@ -176,6 +180,14 @@ class Scenario {
   /// The same for programs that wait with descriptors of their own: of those waits only the time is
   /// known.
   void asks_only_time(const AskedTime& asked);
+
+  /// The same when a check knows more of its program than asks() can say: what `diagnosis` returns
+  /// at such an end, one or two sentences, is what the report says (empty: nothing).
+  void diagnoses(std::function<std::string()> diagnosis);
+
+  /// Tells what it means that the next runs use up all the processor time that a check has, where
+  /// the grader would guess: how its report goes on, without a full stop.
+  void when_computing_too_long(const std::string& meaning);
 
   /// @name What came of it
   /// @{

@@ -41,7 +41,8 @@ struct Connection {
 
   /// Half of what a receive buffer takes by default (tcp(7), tcp_rmem): the kernel's window, which
   /// varies, never decides how much has come.
-  static constexpr std::uint64_t unread_max_bytes = 32'768;
+  static constexpr std::uint64_t default_unread_max_bytes = 32'768;
+  std::uint64_t unread_max_bytes = default_unread_max_bytes;
 
   /// How many more bytes the peer may have under way to the program, which the program has yet to
   /// read: unread_max_bytes in all, default_window_bytes in a pipe.

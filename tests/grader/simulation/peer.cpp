@@ -63,6 +63,12 @@ Peer& Peer::window(std::uint64_t bytes) {
   return *this;
 }
 
+Peer& Peer::window_to_program(std::uint64_t bytes) {
+  only_simulated("Peer::window_to_program()");
+  connection_.unread_max_bytes = bytes;
+  return *this;
+}
+
 Peer& Peer::opens_window(std::uint64_t bytes) {
   if (bytes == 0 || connection_.window_bytes > 0)
     only_simulated("Peer::opens_window() that is not closed before");
@@ -92,7 +98,7 @@ bool Peer::send_now(const std::string& data, std::size_t& offset) {
   const std::size_t begin = offset;
   const bool is_in_vain = connection_.program_fd < 0 && connection_.program_finished;
   const std::uint64_t room = simulation_.driver ? data.size()
-                             : is_in_vain       ? Connection::unread_max_bytes
+                             : is_in_vain       ? Connection::default_unread_max_bytes
                                                 : connection_.room_to_program();
   const std::size_t end = begin + std::min<std::size_t>(room, data.size() - begin);
   while (offset < end) {
@@ -147,6 +153,20 @@ Peer& Peer::sends(std::string data) {
     if (connection_.peer_fd < 0 || reset_at_.has_value()) return true;
     demand(connection_.medium != Connection::Medium::pipe_from_program, "sends");
     return connection_.is_pipe() ? write_now(data, offset) : send_now(data, offset);
+  });
+}
+
+Peer& Peer::talks_until_it_receives(const std::string& word, std::string piece,
+                                    std::size_t bytes_max) {
+  only_simulated("Peer::talks_until_it_receives()");
+  return add([this, word, piece = std::move(piece), left = bytes_max]() mutable {
+    const bool is_over = connection_.peer_fd < 0 || connection_.program_fd < 0 || reset_at_;
+    if (is_over || left < piece.size() || received_.find(word) != std::string::npos) return true;
+    if (connection_.peer_sent > connection_.program_read) return false;
+    std::size_t offset = 0;
+    left -= piece.size();
+    send_now(piece, offset);
+    return false;
   });
 }
 

@@ -87,9 +87,13 @@ class Peer {
 
   /// @name What it does
   /// @{
-  /// The program has at most 32 KiB of it unread, of all sends together (64 KiB in a pipe); what is
-  /// left follows as it reads, and the step is done when all is under way.
+  /// The program has at most 32 KiB of it unread, or what window_to_program() says, of all sends
+  /// together (64 KiB in a pipe); what is left follows as it reads, and the step is done when all
+  /// is under way.
   Peer& sends(std::string data);
+  /// Sends `piece` again and again, each as soon as the program has read the one before: there is
+  /// always something to read. Done when it has received `word`, or has sent `bytes_max` bytes.
+  Peer& talks_until_it_receives(const std::string& word, std::string piece, std::size_t bytes_max);
   Peer& sends_urgent(char byte);   ///< an urgent byte (MSG_OOB): out of band, exceptional
   Peer& finishes_sending();        ///< half-close: FIN, but goes on reading
   Peer& closes();                  ///< with unread data that is a reset, as in the kernel
@@ -113,6 +117,9 @@ class Peer {
   /// window of a size: only window(0), which is the kernel's own buffers full, and what opens it,
   /// which leaves them empty.
   Peer& window(std::uint64_t bytes);
+
+  /// How many bytes of this peer's the program may have unread before its sends() wait.
+  Peer& window_to_program(std::uint64_t bytes);
 
   /// Step: the window has this size from now on. window(0) and then opens_window() make a socket
   /// that becomes writable at an exact time.

@@ -1,0 +1,136 @@
+/// @file
+/// alice and bob, who talk to each other through the relay.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "12-write-when-ready/write_when_ready.hpp"
+#include "scenario/check.hpp"
+#include "simulation/text.hpp"
+#include "sockets.hpp"
+
+namespace grader {
+
+/// How a run of relay() ended.
+struct Outcome {
+  bool has_returned = false;
+  std::error_code code{};  ///< of the std::system_error that it threw
+  std::string other{};     ///< what else it threw
+
+  /// "returned", "threw ECONNRESET", ...: how a sentence about it goes on.
+  [[nodiscard]] std::string told() const {
+    if (has_returned) return "returned";
+    return "threw " + (other.empty() ? named(code) : other);
+  }
+  [[nodiscard]] bool has_thrown(int error) const {
+    return !has_returned && other.empty() && is_errno(code, error);
+  }
+};
+
+/// `a` is a connection to alice (3), `b` one to bob (4), both in non-blocking mode.
+class Between : public Scenario {
+ public:
+  Peer& alice = peer("alice");
+  Peer& bob = peer("bob");
+  int a = made_nonblocking(alice.connected());
+  int b = made_nonblocking(bob.connected());
+
+  Between() {
+    diagnoses([this] { return diagnosis(); });
+  }
+
+  /// Runs relay(), and then the scripts to their end.
+  Outcome relay(course::WaterMarks marks = {}) {
+    const Outcome outcome = relay_alone(marks);
+    finish();
+    return outcome;
+  }
+
+  /// Runs relay(). The scripts may not have come to their end then.
+  Outcome relay_alone(course::WaterMarks marks = {}) {
+    marks_ = marks;
+    Outcome outcome;
+    try {
+      run([&] { course::relay(a, b, marks); });
+      outcome.has_returned = true;
+    } catch (const std::system_error& error) {
+      outcome.code = error.code();
+    } catch (const std::exception& error) {
+      outcome.other = format("\"%s\", which has no errno", error.what());
+    } catch (...) {
+      outcome.other = "what is no std::exception";
+    }
+    return outcome;
+  }
+
+  /// How many bytes relay() has received from this peer by now.
+  static std::uint64_t received_from(Peer& who) { return who.connection().program_read; }
+
+  /// How many of them it has not sent to the other yet.
+  static std::uint64_t waiting(Peer& from, Peer& to) {
+    const std::uint64_t sent = to.connection().program_sent;
+    return received_from(from) - std::min(received_from(from), sent);
+  }
+
+ private:
+  // What the last wait tells about one direction, when it was the end of the check.
+  std::string diagnosis_of(const WaitingCall& wait, Peer& from, int from_fd, Peer& to, int to_fd) {
+    const auto has = [](const std::vector<int>& fds, int fd) {
+      return std::find(fds.begin(), fds.end(), fd) != fds.end();
+    };
+    const auto waits = static_cast<std::size_t>(waiting(from, to));
+    const auto unread = static_cast<std::size_t>(from.connection().peer_sent - received_from(from));
+    const bool is_over = to.connection().peer_fd < 0 || from.connection().peer_reset;
+    const bool has_news =
+        unread > 0 || (from.connection().peer_finished && !from.connection().end_was_read);
+    const std::string bytes = byte_count(waits) + (waits == 1 ? " waits" : " wait");
+    if (is_over) return {};
+    if (has(wait.found.writing, to_fd) && waits == 0)
+      return format(
+          "Nothing waits for %s, and you watch %d for writing: a socket with room is "
+          "always ready for that. Watch it only while something waits.",
+          to.name().c_str(), to_fd);
+    if (waits > 0 && to.connection().is_writable() && !has(wait.watched.writing, to_fd))
+      return format(
+          "%s for %s, who has room, and you do not watch %d for writing. Watch it while "
+          "something waits.",
+          bytes.c_str(), to.name().c_str(), to_fd);
+    if (has_news && waits <= marks_.low && !has(wait.watched.reading, from_fd))
+      return format(
+          "%s has %s for you, %s for %s, and you do not watch %d for reading. Receive on "
+          "when no more than the low-water mark is left.",
+          from.name().c_str(), unread > 0 ? byte_count(unread).c_str() : "the end",
+          waits == 0 ? "nothing waits" : bytes.c_str(), to.name().c_str(), from_fd);
+    return {};
+  }
+
+  std::string diagnosis() {
+    const Waits waits = waits_of_last_run();
+    if (waits.empty()) return {};
+    const WaitingCall& last = waits.back();
+    for (const auto* list : {&last.overlooked.reading, &last.overlooked.writing})
+      for (const int fd : *list)
+        if (fd == a || fd == b)
+          return format(
+              "select got nfds %ld and never looked at %d: nfds is one above the highest "
+              "descriptor in any set.",
+              last.nfds, fd);
+    const std::string text = diagnosis_of(last, alice, a, bob, b);
+    return text.empty() ? diagnosis_of(last, bob, b, alice, a) : text;
+  }
+
+  course::WaterMarks marks_{};
+};
+
+/// "came to bob at 0.347 s", "never came to bob": when a peer read the byte with this index.
+inline std::string arrival(const Peer& who, std::size_t index) {
+  const auto time = who.received_at(index);
+  return time ? "came to " + who.name() + " at " + shown(*time) : "never came to " + who.name();
+}
+
+}  // namespace grader
