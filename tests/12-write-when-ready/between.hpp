@@ -86,6 +86,7 @@ class Between : public Scenario {
     const auto waits = static_cast<std::size_t>(waiting(from, to));
     const auto unread = static_cast<std::size_t>(from.connection().peer_sent - received_from(from));
     const bool is_over = to.connection().peer_fd < 0 || from.connection().peer_reset;
+    const bool sleeps = wait.returned < Time{};
     const bool has_news =
         unread > 0 || (from.connection().peer_finished && !from.connection().end_was_read);
     const std::string bytes = byte_count(waits) + (waits == 1 ? " waits" : " wait");
@@ -95,6 +96,7 @@ class Between : public Scenario {
           "Nothing waits for %s, and you watch %d for writing: a socket with room is "
           "always ready for that. Watch it only while something waits.",
           to.name().c_str(), to_fd);
+    if (!sleeps) return {};
     if (waits > 0 && to.connection().is_writable() && !has(wait.watched.writing, to_fd))
       return format(
           "%s for %s, who has room, and you do not watch %d for writing. Watch it while "

@@ -128,13 +128,13 @@ TEST(Relay, PassesOnTheLastWords) {
          s.bob.at(1219ms).resumes_reading();
        },
        much, 1219ms},
-      {"alice sent \"bye\" and stayed, and sending to her said ENOBUFS",
+      {"Sending to alice said ENOBUFS, and she stayed and said nothing",
        [](Between& s) {
-         s.faults().fail("send", ENOBUFS, 1, 1);
-         s.alice.at(31ms).sends("bye").at(2700ms).closes();
+         s.faults().fail("send", ENOBUFS);
+         s.alice.at(2700ms).closes();
          s.bob.at(347ms).sends("good morning");
        },
-       "bye", 347ms}};
+       "", 347ms}};
   for (const auto& [what, arrange, words, ends] : cases) {
     Between s;
     arrange(s);
@@ -192,11 +192,11 @@ TEST(Relay, ThrowsWhatFailed) {
        },
        {EHOSTUNREACH},
        347ms},
-      {"bob closed at 0.031 s, his kernel answered \"hello\" with a reset, and \"again\" could not "
-       "be sent (EPIPE)",
+      {"bob closed at 0.031 s, his kernel answered \"x\" with a reset, and \"y\" could not be sent "
+       "(EPIPE)",
        [](Between& s) {
          s.bob.at(31ms).closes();
-         s.alice.at(53ms).sends("hello").at(347ms).sends("again");
+         s.alice.at(53ms).sends("x").at(347ms).sends("y");
        },
        {EPIPE, ECONNRESET},
        347ms},
@@ -247,7 +247,8 @@ TEST(Relay, LeavesTheDescriptorsAsTheyAre) {
     ::sigaction(SIGPIPE, &action, nullptr);
     s.bob.window(30).stops_reading().at(583ms).sends("bye").at(1219ms).resumes_reading();
     s.alice.at(31ms).sends(letters(100));
-    s.looks_at(600ms, [&] { EXPECT_TRUE(is_nonblocking(s.a) && is_nonblocking(s.b)); });
+    bool was_changed = false;
+    s.looks_at(600ms, [&] { was_changed = !is_nonblocking(s.a) || !is_nonblocking(s.b); });
     if (fails) s.alice.at(1583ms).resets();
     if (!fails) s.alice.at(1583ms).closes();
     s.bob.at(2900ms).closes();
@@ -261,6 +262,11 @@ TEST(Relay, LeavesTheDescriptorsAsTheyAre) {
                    "is there to wait.",
                    call.text.c_str(), call.who.c_str(), shown(call.began).c_str(),
                    shown(call.returned).c_str()));
+    if (!expect_that(
+            !was_changed,
+            "At 0.6 s bytes waited for bob, and a or b was in blocking mode. They were lent "
+            "in non-blocking mode. Leave the flags alone."))
+      return;
     for (const int fd : {s.a, s.b}) {
       if (!expect_that(is_nonblocking(fd),
                        format("relay left %d in blocking mode, and it was lent in non-blocking "
