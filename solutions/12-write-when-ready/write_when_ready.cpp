@@ -23,7 +23,8 @@ IoResult OutQueue::flush(int fd) {
     sent_ += result.bytes;
     sent += result.bytes;
   }
-  if (sent_ > buffer_.size() / 2) {  // moves fewer bytes than have been sent since the last time
+  // Not before most is sent: so fewer bytes are moved than have been sent since the last time.
+  if (sent_ > buffer_.size() / 2) {
     buffer_.erase(0, sent_);
     sent_ = 0;
   }
@@ -94,7 +95,8 @@ class Relay {
   void send(Way& way) {
     const IoResult result = way.waiting.flush(way.to);
     if (result.status == IoStatus::error) fail(way.to, "send", result.error);
-    way.is_paused = way.waiting.size() > (way.is_paused ? marks_.low : marks_.high - 1);
+    if (way.waiting.size() >= marks_.high) way.is_paused = true;
+    if (way.waiting.size() <= marks_.low) way.is_paused = false;  // in between: as it was
   }
 
   static void tell_the_end(Way& way) {

@@ -85,7 +85,8 @@ class Between : public Scenario {
     };
     const auto waits = static_cast<std::size_t>(waiting(from, to));
     const auto unread = static_cast<std::size_t>(from.connection().peer_sent - received_from(from));
-    const bool is_over = to.connection().peer_fd < 0 || from.connection().peer_reset;
+    const bool is_over = to.connection().peer_reset || from.connection().peer_reset ||
+                         to.connection().reset_expected;
     const bool sleeps = wait.returned < Time{};
     const bool has_news =
         unread > 0 || (from.connection().peer_finished && !from.connection().end_was_read);
@@ -96,18 +97,25 @@ class Between : public Scenario {
           "Nothing waits for %s, and you watch %d for writing: a socket with room is "
           "always ready for that. Watch it only while something waits.",
           to.name().c_str(), to_fd);
+    if (!sleeps && has(wait.found.reading, from_fd) && unread > 0 && waits > marks_.low)
+      return format(
+          "%s for %s, and you watch %d for reading all the same, without receiving. Do not "
+          "watch it while you are not going to receive.",
+          bytes.c_str(), to.name().c_str(), from_fd);
     if (!sleeps) return {};
-    if (waits > 0 && to.connection().is_writable() && !has(wait.watched.writing, to_fd))
+    if (waits > 0 && to.connection().peer_fd >= 0 && to.connection().is_writable() &&
+        !has(wait.watched.writing, to_fd))
       return format(
           "%s for %s, who has room, and you do not watch %d for writing. Watch it while "
           "something waits.",
           bytes.c_str(), to.name().c_str(), to_fd);
     if (has_news && waits <= marks_.low && !has(wait.watched.reading, from_fd))
       return format(
-          "%s has %s for you, %s for %s, and you do not watch %d for reading. Receive on "
-          "when no more than the low-water mark is left.",
+          "%s has %s for you, %s for %s, and you do not watch %d for reading. Watch it, "
+          "unless it has finished or too much waits.%s",
           from.name().c_str(), unread > 0 ? byte_count(unread).c_str() : "the end",
-          waits == 0 ? "nothing waits" : bytes.c_str(), to.name().c_str(), from_fd);
+          waits == 0 ? "nothing waits" : bytes.c_str(), to.name().c_str(), from_fd,
+          from_fd == 0 ? " (0 is a descriptor like any other.)" : "");
     return {};
   }
 
