@@ -111,11 +111,11 @@ class Between : public Scenario {
           bytes.c_str(), to.name().c_str(), to_fd);
     if (has_news && waits <= marks_.low && !has(wait.watched.reading, from_fd))
       return format(
-          "%s has %s for you, %s for %s, and you do not watch %d for reading. Watch it, "
-          "unless it has finished or too much waits.%s",
+          "%s has %s for you, %s for %s, and you do not watch %d for reading. %s it, unless "
+          "it has finished or too much waits.",
           from.name().c_str(), unread > 0 ? byte_count(unread).c_str() : "the end",
           waits == 0 ? "nothing waits" : bytes.c_str(), to.name().c_str(), from_fd,
-          from_fd == 0 ? " (0 is a descriptor like any other.)" : "");
+          from_fd == 0 ? "0 is a descriptor like any other: watch" : "Watch");
     return {};
   }
 
@@ -136,6 +136,19 @@ class Between : public Scenario {
 
   course::WaterMarks marks_{};
 };
+
+/// "got "x" instead of "xy"", "got 7 of 300 bytes, and ...": how a text that is not as it should be
+/// differs, for a sentence.
+inline std::string how_differs(const std::string& got, const std::string& wanted) {
+  constexpr std::size_t shown_max = 60;
+  if (std::max(got.size(), wanted.size()) <= shown_max)
+    return "got " + quoted(got, shown_max) + " instead of " + quoted(wanted, shown_max);
+  const auto right = static_cast<std::size_t>(
+      std::mismatch(got.begin(), got.end(), wanted.begin(), wanted.end()).first - got.begin());
+  const std::string count = format("got %zu of %zu bytes", got.size(), wanted.size());
+  if (right == got.size()) return count + ", of which none is wrong";
+  return count + format(", of which number %zu is the first wrong one", right + 1);
+}
 
 /// "came to bob at 0.347 s", "never came to bob": when a peer read the byte with this index.
 inline std::string arrival(const Peer& who, std::size_t index) {

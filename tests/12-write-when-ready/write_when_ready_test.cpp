@@ -3,11 +3,10 @@
 #include "12-write-when-ready/write_when_ready.hpp"
 
 #include <poll.h>
-#include <signal.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <string>
+#include <string_view>
 
 #include "scenario/check.hpp"
 #include "simulation/text.hpp"
@@ -21,6 +20,12 @@ using course::OutQueue;
 LESSON("12-write-when-ready");
 
 namespace {
+
+// Waits as the loop of a program would: until alice has made room.
+void wait_for_room(int fd) {
+  pollfd entry{fd, POLLOUT, 0};
+  ::poll(&entry, 1, -1);
+}
 
 // A queue of what is to be sent to alice, whose socket is descriptor 3.
 class Sending : public Scenario {
@@ -42,7 +47,15 @@ class Sending : public Scenario {
     return run([&] { return queue.wants_write(); });
   }
 
-  // What a caller does while it has nothing else to do.
+  // What the loop of a caller does.
+  IoResult flush_when_there_is_room() {
+    return run([&] {
+      wait_for_room(fd);
+      return queue.flush(fd);
+    });
+  }
+
+  // What a caller does who has nothing else to do.
   IoResult flush_while_something_waits() {
     constexpr int flushes_max = 20;
     IoResult all{};
@@ -54,22 +67,30 @@ class Sending : public Scenario {
     return all;
   }
 
-  // "flush returned ..., size() 7 and wants_write() true".
-  std::string told_with_state(const IoResult& result) {
-    return format("flush returned %s, size() %zu, and wants_write() %s", told(result).c_str(),
-                  size(), wants_write() ? "true" : "false");
+  // A flush that returned `result` should have returned `status` with `bytes`, and left `left`.
+  bool expect(const IoResult& result, IoStatus status, std::size_t bytes, std::size_t left,
+              const std::string& sentence, int error = 0) {
+    const IoResult wanted{status, bytes, std::error_code(error, std::system_category())};
+    const bool is_right = result.status == status && result.bytes == bytes &&
+                          (status != IoStatus::error || is_errno(result.error, error)) &&
+                          size() == left && wants_write() == (left > 0);
+    return expect_that(is_right, sentence + "\n  wanted: " + state(wanted, left, left > 0) +
+                                     "\n  got:    " + state(result, size(), wants_write()));
+  }
+
+  // alice should have got just this by now.
+  bool expect_received(const std::string& wanted, const std::string& sentence) {
+    return expect_that(alice.received() == wanted, sentence + " alice got " +
+                                                       quoted(alice.received()) + " instead of " +
+                                                       quoted(wanted) + ".");
+  }
+
+ private:
+  static std::string state(const IoResult& result, std::size_t size, bool wants_write) {
+    return format("%s; size() %zu, wants_write() %s", told(result).c_str(), size,
+                  wants_write ? "true" : "false");
   }
 };
-
-bool is(const IoResult& result, IoStatus status, std::size_t bytes) {
-  return result.status == status && result.bytes == bytes;
-}
-
-// Waits as the loop of a program would: until alice has made room.
-void wait_for_room(int fd) {
-  pollfd entry{fd, POLLOUT, 0};
-  ::poll(&entry, 1, -1);
-}
 
 }  // namespace
 
@@ -77,7 +98,7 @@ void wait_for_room(int fd) {
 TEST(OutQueue, SendsAllInOrder) {
   explain({.rule = "Send from the front and append at the back, wherever the kernel cuts.",
            .why = "The kernel takes what fits, and that is never where your messages end.",
-           .read = "Your task"});
+           .read = "Keep the rest"});
   const std::string first = std::string("dinner\0", 7) + "\xff ", second = "is ready";
   for (std::size_t taken = 1; taken < first.size() + second.size(); ++taken) {
     Sending s;
@@ -89,16 +110,15 @@ TEST(OutQueue, SendsAllInOrder) {
     s.flush();
     reused.assign(first.size(), '?');
     if (taken <= first.size()) s.push(second);
-    const IoResult rest = s.flush_while_something_waits();
+    s.flush_while_something_waits();
 
-    if (s.alice.received() == first + second) continue;
-    return fail(
-        format("%s and %s were pushed; the first send took %zu of them, the next said "
-               "EAGAIN, and after that there was room. alice got %s, and the last flush "
-               "returned %s. What is not sent stays in front, as a copy of your own; new "
-               "bytes go behind it.",
-               quoted(first).c_str(), quoted(second).c_str(), taken,
-               quoted(s.alice.received()).c_str(), told(rest).c_str()));
+    if (!s.expect_received(
+            first + second,
+            format("%s and %s were pushed; the first send took %zu of them, the next said EAGAIN, "
+                   "and after that there was room. What is not sent stays in front, as a copy of "
+                   "your own, and new bytes go behind it.",
+                   quoted(first).c_str(), quoted(second).c_str(), taken)))
+      return;
   }
 
   Sending roomy;
@@ -107,10 +127,11 @@ TEST(OutQueue, SendsAllInOrder) {
 
   const IoResult all = roomy.flush();
 
-  expect_that(is(all, IoStatus::ok, 15) && roomy.alice.received() == "dinner is ready",
-              "7 and 8 bytes were pushed, and there was room for all: " +
-                  roomy.told_with_state(all) + "; alice got " + quoted(roomy.alice.received()) +
-                  ". Go on until the queue is empty or no more fits.");
+  if (roomy.expect(
+          all, IoStatus::ok, 15, 0,
+          "7 and 8 bytes were pushed, and there was room for all. Go on until the queue is "
+          "empty or no more fits."))
+    roomy.expect_received("dinner is ready", "7 and 8 bytes were pushed.");
 }
 
 // Rule: EAGAIN is no failure: the rest stays, and the caller asks select when to go on.
@@ -124,37 +145,24 @@ TEST(OutQueue, KeepsWhatDoesNotFit) {
 
   const IoResult first = s.flush();
 
-  if (!expect_that(s.took() == 0ms,
-                   "12 bytes waited, and 5 of them fitted. flush returned only at " +
-                       shown(s.now()) +
-                       ", when alice had made room. Return would_block: waiting is the caller's."))
-    return;
-  const std::string start = "12 bytes waited, and 5 of them fitted: ";
-  if (!expect_that(is(first, IoStatus::would_block, 5) && s.size() == 7 && s.wants_write(),
-                   start + s.told_with_state(first) +
-                       ". 5 are sent, 7 stay, and something wants to be written."))
+  if (!expect_that(
+          s.now() == 0ms,
+          "12 bytes waited, and 5 of them fitted. flush returned only at " + shown(s.now()) +
+              ", when alice had made room. Return would_block: waiting is the caller's.") ||
+      !s.expect(first, IoStatus::would_block, 5, 7,
+                "12 bytes waited, and 5 of them fitted: those are sent, the others stay."))
     return;
   const IoResult none = s.flush();
-  if (!expect_that(is(none, IoStatus::would_block, 0) && s.size() == 7 && s.wants_write(),
-                   "7 bytes waited, and none fitted: " + s.told_with_state(none) +
-                       ". EAGAIN changes nothing: would_block, and all 7 stay."))
+  if (!s.expect(none, IoStatus::would_block, 0, 7,
+                "7 bytes waited, and none fitted. EAGAIN is no failure, and all 7 stay."))
     return;
-  const IoResult some = s.run([&] {
-    wait_for_room(s.fd);
-    return s.queue.flush(s.fd);
-  });
-  if (!expect_that(is(some, IoStatus::would_block, 2) && s.size() == 5,
-                   "7 bytes waited, and alice read 2, so 2 fitted: " + s.told_with_state(some) +
-                       ". 2 are sent, and 5 stay."))
+  const IoResult some = s.flush_when_there_is_room();
+  if (!s.expect(some, IoStatus::would_block, 2, 5,
+                "7 bytes waited, and alice read 2, so 2 fitted: those are sent, the others stay."))
     return;
-  const IoResult last = s.run([&] {
-    wait_for_room(s.fd);
-    return s.queue.flush(s.fd);
-  });
-  expect_that(is(last, IoStatus::ok, 5) && s.size() == 0 && !s.wants_write() &&
-                  s.alice.received() == "hello, world",
-              "5 bytes waited, and alice read on: " + s.told_with_state(last) + "; alice got " +
-                  quoted(s.alice.received()) + ". The queue is empty now: ok.");
+  const IoResult last = s.flush_when_there_is_room();
+  if (s.expect(last, IoStatus::ok, 5, 0, "5 bytes waited, and alice read on: all are sent."))
+    s.expect_received("hello, world", "Then alice had read all.");
 }
 
 // Rule: a healthy socket is always writable, so who has nothing to write must not ask.
@@ -173,19 +181,18 @@ TEST(OutQueue, WantsToWriteOnlyWhileSomethingWaits) {
   const bool wants_after_nothing = s.wants_write();
   const IoResult nothing = s.flush();
 
-  if (!expect_that(!wants_when_new && !wants_after_nothing && s.size() == 0,
-                   format("Of a new queue wants_write() said %s, after a push of no bytes %s, and "
-                          "size() %zu. Nothing waits.",
-                          wants_when_new ? "true" : "false", wants_after_nothing ? "true" : "false",
-                          s.size())))
+  if (!expect_that(
+          !wants_when_new && !wants_after_nothing,
+          format("Of a new queue wants_write() said %s, and after a push of no bytes %s. "
+                 "Nothing waits: false.",
+                 wants_when_new ? "true" : "false", wants_after_nothing ? "true" : "false")))
     return;
   const auto calls = s.calls();
   if (!expect_that(calls.empty(), "The queue was empty, and flush called " +
                                       (calls.empty() ? "" : calls.front().text) +
                                       ". Nothing waits: leave the kernel alone.") ||
-      !expect_that(is(nothing, IoStatus::ok, 0),
-                   "The queue was empty: " + s.told_with_state(nothing) +
-                       ". Whatever has become of the socket: ok with 0 bytes."))
+      !s.expect(nothing, IoStatus::ok, 0, 0,
+                "The queue was empty. Whatever has become of the socket, that is ok."))
     return;
 
   Sending healthy;
@@ -193,16 +200,15 @@ TEST(OutQueue, WantsToWriteOnlyWhileSomethingWaits) {
   const bool wants_after_push = healthy.wants_write();
   const std::size_t size_after_push = healthy.size();
   const IoResult all = healthy.flush();
-  expect_that(wants_after_push && size_after_push == 5,
-              format("After a push of 5 bytes wants_write() said %s and size() %zu. They wait to "
-                     "be sent.",
-                     wants_after_push ? "true" : "false", size_after_push));
-  expect_that(is(all, IoStatus::ok, 5) && healthy.size() == 0 && !healthy.wants_write(),
-              "5 bytes waited, and all were taken: " + healthy.told_with_state(all) +
-                  ". Now nothing waits.");
+  if (expect_that(wants_after_push && size_after_push == 5,
+                  format("After a push of 5 bytes wants_write() said %s, and size() %zu. They wait "
+                         "to be sent.",
+                         wants_after_push ? "true" : "false", size_after_push)))
+    healthy.expect(all, IoStatus::ok, 5, 0,
+                   "5 bytes waited, and all were taken: nothing waits any more.");
 }
 
-// Rule: send(2) failed for one reason; what was sent before it is sent, and what was not is not.
+// Rule: what was sent before a send failed is sent, and what was not is not.
 TEST(OutQueue, KeepsTheRestWhenASendFails) {
   explain({.rule = "When a send fails, return its errno and how much went before, keep the rest, "
                    "and let no SIGPIPE end the process.",
@@ -215,16 +221,13 @@ TEST(OutQueue, KeepsTheRestWhenASendFails) {
 
   const IoResult failed = full.flush_while_something_waits();
 
-  if (!expect_that(
-          is(failed, IoStatus::error, 5) && is_errno(failed.error, ENOBUFS) && full.size() == 7 &&
-              full.wants_write(),
-          "Of 12 bytes 5 were sent, and then send said ENOBUFS: " + full.told_with_state(failed) +
-              ". It is an error, after 5 bytes, and 7 are still in the queue."))
+  if (!full.expect(failed, IoStatus::error, 5, 7,
+                   "Of 12 bytes 5 were sent, and then send said ENOBUFS: an error, after 5 bytes, "
+                   "and the other 7 stay.",
+                   ENOBUFS))
     return;
   full.flush_while_something_waits();
-  if (!expect_that(full.alice.received() == "hello, world",
-                   "A send failed once and worked the next time, and alice got " +
-                       quoted(full.alice.received()) + ". What was not sent stays in the queue."))
+  if (!full.expect_received("hello, world", "A send failed once, and worked the next time."))
     return;
 
   for (const bool resets : {false, true}) {
@@ -235,15 +238,16 @@ TEST(OutQueue, KeepsTheRestWhenASendFails) {
     gone.push("hello");
     if (!resets) gone.flush();  // succeeds; she answers with a reset
     gone.run([] {});
-    gone.push("hello");
+    if (!resets) gone.push("again");
 
     const IoResult result = gone.flush();
 
     const int wanted = resets ? ECONNRESET : EPIPE;
-    if (is(result, IoStatus::error, 0) && is_errno(result.error, wanted)) continue;
-    return fail(format("alice has %s, so send says %s: ", resets ? "reset" : "closed",
-                       error_name(wanted).c_str()) +
-                gone.told_with_state(result) + ". Return the error with errno.");
+    if (!gone.expect(result, IoStatus::error, 0, 5,
+                     format("alice has %s, so send says %s: return that, and keep the 5 bytes.",
+                            resets ? "reset" : "closed", error_name(wanted).c_str()),
+                     wanted))
+      return;
   }
 }
 
@@ -259,11 +263,12 @@ TEST(OutQueue, PassesOverSignals) {
 
     const IoResult result = s.flush();
 
-    if (is(result, IoStatus::ok, 12) && s.alice.received() == "hello, world") continue;
-    return fail(format("send was interrupted %d time%s (EINTR), and there was room: ", storm,
-                       storm == 1 ? "" : "s") +
-                s.told_with_state(result) + "; alice got " + quoted(s.alice.received()) +
-                ". Nothing had happened: send again.");
+    if (!s.expect(result, IoStatus::ok, 12, 0,
+                  format("send was interrupted %s (EINTR), and there was room for all. Nothing had "
+                         "happened: send again.",
+                         storm == 1 ? "once" : "seven times")) ||
+        !s.expect_received("hello, world", "send was interrupted (EINTR)."))
+      return;
   }
 }
 
@@ -278,7 +283,7 @@ TEST(OutQueue, CostsWhatItSends) {
   Sending s;
   s.when_computing_too_long(
       "24 MiB waited in the queue, and each flush sent 100 bytes. Moving all the rest to the front "
-      "each time costs hours; remember how far you are, or keep pieces");
+      "each time moves 3 TB until it is empty. Remember how far you are, or keep pieces.");
   s.alice.window(per_turn).stops_reading();
   for (int i = 1; i <= turns; ++i) s.alice.at(i * 1ms).reads(per_turn);
   const std::string data = letters(piece);

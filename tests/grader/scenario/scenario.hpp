@@ -186,7 +186,7 @@ class Scenario {
   void diagnoses(std::function<std::string()> diagnosis);
 
   /// Tells what it means that the next runs use up all the processor time that a check has, where
-  /// the grader would guess: how its report goes on, without a full stop.
+  /// the grader would guess: how its report goes on.
   void when_computing_too_long(const std::string& meaning);
 
   /// @name What came of it
