@@ -191,6 +191,17 @@ MISBEHAVIOUR(BusyLoop, ThatTheCheckCanDiagnose) {
 }
 
 // Gives: stuck, busy loop
+// Says: Note: Somebody waits: 1.
+MISBEHAVIOUR(BusyLoop, ThatTheCheckDiagnosesItself) {
+  world.scenario.diagnoses(
+      [&] { return "Somebody waits: " + std::to_string(world.scenario.waits().back().nfds); });
+  for (;;) {
+    pollfd entry{world.fd, POLLIN, 0};
+    ::poll(&entry, 1, 0);
+  }
+}
+
+// Gives: stuck, busy loop
 // Says: keep a processor busy for ever. Say true: there is an end to read.
 MISBEHAVIOUR(BusyLoop, WithAnAnswerThatTheCheckExplains) {
   world.scenario.asks({.reading = {world.fd}}, "Say true: there is an end to read");
@@ -261,6 +272,14 @@ MISBEHAVIOUR(BusyLoop, WithSleepsOfNoTime) {
 // Gives: stuck, CPU loop
 // Says: the program computed for 2 s of processor time without coming to an end
 MISBEHAVIOUR(CpuLoop, InAnEmptyLoop) {
+  volatile int i = 0;
+  for (;;) i = 1;
+}
+
+// Gives: stuck, CPU loop
+// Says: processor time without coming to an end: 24 MiB waited. Keep pieces.
+MISBEHAVIOUR(CpuLoop, ThatTheCheckExplains) {
+  world.scenario.when_computing_too_long("24 MiB waited. Keep pieces.");
   volatile int i = 0;
   for (;;) i = 1;
 }

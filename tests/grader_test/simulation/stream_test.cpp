@@ -289,6 +289,22 @@ TEST(ReceiveWindow, IsWhatTheProgramHasUnread) {
   EXPECT_TRUE(alice.is_done());
 }
 
+TEST(ReceiveWindow, CanBeSmaller) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.window_to_program(500).sends(std::string(1'200, 'x')).sends("end");
+  scenario.run([&] {
+    EXPECT_EQ(received(fd, 10'000).size(), 500U);
+    EXPECT_EQ(received(fd, 10'000, MSG_PEEK).size(), 500U);
+    EXPECT_EQ(received(fd, 200).size(), 200U);
+    EXPECT_FALSE(alice.is_done());
+    EXPECT_EQ(received(fd, 10'000).size(), 500U);
+    EXPECT_EQ(received(fd), "end");
+  });
+  EXPECT_TRUE(alice.is_done());
+}
+
 TEST(ReceiveWindow, KeepsLaterStepsWaiting) {
   Scenario scenario;
   Peer& alice = scenario.peer("alice");
@@ -467,4 +483,47 @@ TEST(ClosedWindow, OfAPipeOpensAtItsTime) {
   });
   EXPECT_EQ(screen.received(), "hello");
   EXPECT_EQ(screen.received_at(4), 1300ms);
+}
+
+TEST(Talking, GoesOnUntilTheWordComes) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.at(31ms).talks_until_it_receives("stop", "again ", 1'000).sends("well then").closes();
+  scenario.run([&] {
+    EXPECT_EQ(received(fd, 4), "agai");
+    EXPECT_EQ(received(fd), "n ");
+    EXPECT_EQ(received(fd), "again ");
+    EXPECT_EQ(steady_time(), 31ms);
+    EXPECT_EQ(sent(fd, "please stop"), "11");
+    EXPECT_EQ(received(fd), "again well then");
+    EXPECT_EQ(received(fd), "");
+  });
+}
+
+TEST(Talking, EndsWhenEnoughIsSaid) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.talks_until_it_receives("stop", "again ", 20).closes();
+  scenario.run([&] {
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(received(fd), "again ");
+    EXPECT_EQ(received(fd), "");
+  });
+}
+
+TEST(Looking, SeesThePeersAtItsTime) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.at(347ms).sends("hello");
+  std::vector<std::uint64_t> read;
+  for (const Time time : {346ms, 347ms, 500ms})
+    scenario.looks_at(time, [&] { read.push_back(alice.connection().program_read); });
+  scenario.run([&] {
+    EXPECT_EQ(received(fd), "hello");
+    EXPECT_EQ(steady_time(), 347ms);
+    EXPECT_EQ(selected({}, 1s), "0");
+  });
+  EXPECT_EQ(read, (std::vector<std::uint64_t>{0, 0, 5}));
 }
