@@ -36,9 +36,10 @@ class Wakeup {
   /// however often it is called. Several calls before a drain() are as good as one.
   void notify() noexcept;
 
-  /// Takes what has been notified: fd() is not readable afterwards, unless somebody calls notify()
-  /// meanwhile; such a call is not lost. Returns whether there was a notify() since the last
-  /// drain(). Never blocks. To be called by one thread at a time.
+  /// Takes what has been notified: fd() is not readable afterwards, unless somebody called notify()
+  /// meanwhile. Returns whether there was a notify() since the last drain(). One that comes
+  /// meanwhile is in this answer, or makes fd() readable for the next; it is not lost. Never
+  /// blocks. To be called by one thread at a time.
   bool drain() noexcept;
 
  private:
@@ -50,14 +51,17 @@ class Wakeup {
 /// was made for do nothing but make fd() readable. At most one object lives at a time.
 class SignalPipe {
  public:
-  /// Installs a handler for each of `signals`. The signal mask of the thread is left alone. Starts
-  /// no thread. Throws std::system_error with errno and what() naming the call (EINVAL: a signal
-  /// that cannot be caught, or no signal), and std::logic_error when there is another SignalPipe;
-  /// then all is as before.
+  /// Installs a handler for each of `signals`; a signal named twice is as good as once. A signal
+  /// that arrives from then on, while this is still at work, is not lost. The handler makes
+  /// async-signal-safe calls only and leaves errno as it is; whether it restarts calls that wait
+  /// (SA_RESTART) is left to you. Other signals and the signal mask are left alone. Starts no
+  /// thread. Throws std::system_error with errno and what() naming the call (EINVAL: a signal that
+  /// cannot be caught, or no signal), and std::logic_error when there is another SignalPipe, which
+  /// goes on as it was; then all is as before, and nothing stays open.
   explicit SignalPipe(std::span<const int> signals);
 
   /// The dispositions are what they were before, flags and masks of handlers included; what it
-  /// opened is closed.
+  /// opened is closed. What has not been taken is forgotten.
   ~SignalPipe();
   SignalPipe(const SignalPipe&) = delete;
   SignalPipe& operator=(const SignalPipe&) = delete;
@@ -67,8 +71,9 @@ class SignalPipe {
   [[nodiscard]] int fd() const noexcept;
 
   /// The signals that have arrived since the last take(), each once however often it came, in
-  /// ascending order; empty when none has. One that arrives meanwhile is in this answer or in the
-  /// next, and not lost. Never blocks.
+  /// ascending order; empty when none has. fd() is not readable afterwards, unless a signal arrived
+  /// meanwhile. One that arrives meanwhile is in this answer, or makes fd() readable and is in the
+  /// next; it is not lost. Never blocks. To be called by one thread at a time.
   [[nodiscard]] std::vector<int> take();
 
  private:
@@ -81,12 +86,17 @@ class SignalPipe {
 /// runs, and only then.
 ///
 /// Waits until a descriptor is ready, a signal has been handled, or `deadline` has passed,
-/// whichever is first, and returns who is ready: three empty lists when nobody is. A signal that
-/// was pending and is let in by `mask` has been handled when this returns, also when descriptors
-/// were ready at once, and the flag that its handler sets can be trusted from then on. (pselect(2)
-/// by itself returns the descriptors and leaves the signal pending, for ever when a descriptor is
-/// always ready.) A deadline that has passed already still looks once. When it returns or throws,
-/// the signal mask is what it was before. Throws like select_until().
+/// whichever is first, and returns who is ready: three empty lists when nobody is. (Who becomes
+/// ready while a handler runs is in this answer or in the next.) Signals that `mask` holds back do
+/// not end the wait, and are not handled in it. A signal that was pending and is let in by `mask`
+/// has been handled when this returns, also when descriptors were ready at once, which are in the
+/// answer all the same; the flag that its handler sets can be trusted from then on. (pselect(2) by
+/// itself returns the descriptors and leaves the signal pending, for ever when a descriptor is
+/// always ready.)
+///
+/// Returns never earlier, and later only by the granularity of the kernel's timers. A deadline that
+/// has passed already still looks once, and lets in what is pending. When it returns or throws, the
+/// signal mask is what it was before. Throws like select_until().
 [[nodiscard]] Ready pselect_until(std::span<const int> readers, std::span<const int> writers,
                                   std::span<const int> exceptional, Deadline deadline,
                                   const sigset_t& mask);
