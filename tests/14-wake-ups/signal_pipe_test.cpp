@@ -1,0 +1,202 @@
+// The graded checks of lesson 14: SignalPipe and the signals that arrive. Those about what it
+// changes in the process, and gives back, are in dispositions_test.cpp.
+#include <signal.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "14-wake-ups/wake_ups.hpp"
+#include "scenario/check.hpp"
+#include "simulation/text.hpp"
+#include "waking.hpp"
+
+using namespace grader;
+using namespace waking;
+
+namespace {
+
+bool contains(const Signals& signals, int signal) {
+  return std::find(signals.begin(), signals.end(), signal) != signals.end();
+}
+
+// The signal comes before (`i` even) or after (odd) one of the calls that the program makes next.
+void signal_at_call(Scenario& scenario, int i, int signal) {
+  if (i % 2 == 0) scenario.signal_before("", signal, Handler::own, i / 2);
+  if (i % 2 == 1) scenario.signal_after("", signal, Handler::own, i / 2);
+}
+
+// take() must be `wanted`, and leave fd() quiet.
+bool expect_taken(WakingScenario& scenario, int fd, const Signals& wanted,
+                  const std::string& start) {
+  const bool was_readable = is_readable(fd);
+  const Signals taken = scenario.take();
+  return expect_that(was_readable || wanted.empty(), start + "fd() is not readable.") &&
+         expect_that(taken == wanted, start + "take() returned " + to_text(taken) + " instead of " +
+                                          to_text(wanted) + ".") &&
+         expect_that(!is_readable(fd),
+                     start + "take() returned " + to_text(taken) + ", and fd() is still readable.");
+}
+
+// A signal that comes with call `i` of take(). False: the check has failed, or there is no such
+// call.
+bool loses_none_at_call(int i, bool has_one_already) {
+  WakingScenario scenario;
+  const int fd = scenario.make_signal_pipe({SIGUSR1, SIGTERM}).fd();
+  if (has_one_already) {
+    scenario.signal_at(31ms, SIGUSR1, Handler::own);
+    scenario.wait_for(fd);
+  }
+  const auto calls_before = scenario.own_calls().size();
+  signal_at_call(scenario, i, SIGTERM);
+
+  const Signals first = scenario.take();
+
+  if (scenario.own_calls().size() - calls_before <= static_cast<std::size_t>(i / 2)) return false;
+  const bool is_readable_then = is_readable(fd);
+  const Signals second = scenario.take();
+  const std::string start = "SIGTERM came while take() was at work, which returned " +
+                            to_text(first) + ", and fd() was " +
+                            (is_readable_then ? "readable" : "quiet") +
+                            " then. The next take() returned " + to_text(second) + ". ";
+  if (!expect_that(contains(first, SIGTERM) || is_readable_then,
+                   start + "Nothing wakes you for it. Ask which comes first: emptying the pipe, or "
+                           "looking who has come.") ||
+      !expect_that(contains(first, SIGTERM) != contains(second, SIGTERM),
+                   start + "It belongs into one of the two answers.") ||
+      !expect_that(!is_readable(fd), start + "Even then fd() is not quiet."))
+    return false;
+  scenario.signal_at(scenario.now() + 31ms, SIGTERM, Handler::own);
+  scenario.let_pass(100ms);
+  return expect_taken(scenario, fd, {SIGTERM}, start + "SIGTERM came again, and ");
+}
+
+}  // namespace
+
+// Rule: standard signals do not queue (signal(7)): that one has come is all that can be known.
+TEST(SignalPipe, TellsEachSignalOnceInAscendingOrder) {
+  explain({.rule =
+               "fd() is readable from the arrival of a signal to the next take(), which returns "
+               "each signal once, in ascending order.",
+           .why = "Signals merge anyway: two that come close together are one to the kernel.",
+           .read = "From a signal to a byte"});
+  WakingScenario scenario;
+  const int fd = scenario.make_signal_pipe({SIGRTMAX, SIGUSR2, SIGHUP, SIGRTMIN + 1, SIGINT}).fd();
+  scenario.signal_at(31ms, SIGRTMAX, Handler::own);
+  scenario.signal_at(53ms, SIGUSR2, Handler::own);
+  scenario.signal_at(97ms, SIGINT, Handler::own);
+  scenario.signal_at(131ms, SIGRTMIN + 1, Handler::own);
+  for (int i = 0; i < 40; ++i) scenario.signal_at(200ms + i * 7ms, SIGUSR2, Handler::own);
+  scenario.signal_at(1219ms, SIGUSR2, Handler::own);
+
+  if (!expect_taken(scenario, fd, {}, "No signal has come yet, and ")) return;
+  const Time woken = scenario.wait_for(fd);
+  if (!expect_that(woken == 31ms,
+                   "The first signal came at 0.031 s, and select, which waited for "
+                   "fd(), returned at " +
+                       shown(woken) + "."))
+    return;
+  scenario.let_pass(719ms);
+  expect_taken(scenario, fd, {SIGINT, SIGUSR2, SIGRTMIN + 1, SIGRTMAX},
+               "Four signals came, one of them 41 times; ") &&
+      expect_taken(scenario, fd, {}, "All that came was taken, and ") &&
+      expect_equal(scenario.wait_for(fd), Time(1219ms),
+                   "SIGUSR2 came again at 1.219 s, and select waited for fd().") &&
+      expect_taken(scenario, fd, {SIGUSR2}, "SIGUSR2 came again, and ");
+}
+
+// Rule: between any two instructions there is room for a signal.
+TEST(SignalPipe, LosesNoSignalBetweenTakeAndWait) {
+  explain({.rule = "A signal that comes while take() is at work, or after it and before select has "
+                   "begun, is in the answer or makes fd() readable.",
+           .why =
+               "Who asks to stop asks once. A program that sleeps on is killed at last, and loses "
+               "its clients.",
+           .read = "Which first?"});
+  for (const bool has_one_already : {true, false})
+    for (int i = 0; loses_none_at_call(i, has_one_already); ++i) {
+    }
+  if (testing::Test::HasFailure()) return;
+  WakingScenario scenario;
+  const int fd = scenario.make_signal_pipe({SIGUSR1, SIGTERM}).fd();
+  (void)scenario.take();
+  scenario.signal_before("select", SIGTERM);
+  const Time woken = scenario.wait_for(fd);
+  expect_equal(woken, Time{}, "SIGTERM came after take() and before select.") &&
+      expect_taken(scenario, fd, {SIGTERM}, "SIGTERM came after take() and before select; ");
+}
+
+// Rule: a handler can run as soon as it is installed.
+TEST(SignalPipe, LosesNoSignalWhileItIsMade) {
+  explain({.rule = "A signal that comes when its handler is installed, while the constructor is "
+                   "still at work, is not lost.",
+           .why = "Programs are asked to stop while they start, too: by a user who sees a mistake.",
+           .read = "Which first?"});
+  for (int i = 0;; ++i) {
+    WakingScenario scenario;
+    for (const int signal : {SIGUSR1, SIGUSR2, SIGTERM}) ignore(signal);
+    const auto calls_before = scenario.own_calls().size();
+    signal_at_call(scenario, i, SIGUSR2);
+
+    const int fd = scenario.make_signal_pipe({SIGUSR2, SIGUSR1, SIGTERM}).fd();
+
+    if (scenario.own_calls().size() - calls_before <= static_cast<std::size_t>(i / 2)) return;
+    const bool was_handled = scenario.own_handler_runs() > 0;
+    if (was_handled &&
+        !expect_taken(
+            scenario, fd, {SIGUSR2},
+            "SIGUSR2 came while the constructor was installing the other handlers; its own "
+            "ran, and "))
+      return;
+  }
+}
+
+// Rule: signal-safety(7): a handler interrupts anything, and errno is among what it finds.
+TEST(SignalPipe, ItsHandlerLeavesNoTrace) {
+  explain({.rule = "The handler leaves errno as it is, and calls nothing that is not "
+                   "async-signal-safe.",
+           .why = "The code that was interrupted may just be going to look at errno.",
+           .read = "What a handler may do"});
+  WakingScenario scenario;
+  scenario.make_signal_pipe({SIGUSR1, SIGTERM});
+  scenario.shrink_buffers();
+  scenario.signal_after("select", SIGTERM);
+  scenario.let_pass(31ms);
+  const auto first = scenario.errno_changed_by_handler();
+  scenario.run([] {
+    for (int i = 0; i < 6'000; ++i) ::raise(SIGUSR1);
+  });
+  const auto second = scenario.errno_changed_by_handler();
+
+  const auto told = [](const std::optional<ErrnoChange>& change) {
+    return format(
+        "and errno was %s after the handler of %s. Whoever was interrupted between a call "
+        "and its errno reads that. Keep errno, and put it back.",
+        error_name(change ? change->left : 0).c_str(),
+        signal_name(change ? change->signal : 0).c_str());
+  };
+  expect_that(!first, "SIGTERM came, " + told(first)) &&
+      expect_that(!second, "6,000 SIGUSR1 came and nobody took them, " + told(second));
+}
+
+// Rule: a pipe holds so much and no more (pipe(7)); what must not be lost has no place in it.
+TEST(SignalPipe, OutlastsAFlood) {
+  explain(
+      {.rule = "However often one signal comes, another that comes then is not lost, and one "
+               "take() tells both.",
+       .why = "A window that is being resized sends hundreds (SIGWINCH), and then comes Ctrl-C.",
+       .read = "A wake-up is no count"});
+  WakingScenario scenario;
+  const int fd = scenario.make_signal_pipe({SIGTERM, SIGWINCH}).fd();
+  scenario.shrink_buffers();
+  scenario.run([] {
+    for (int i = 0; i < 6'000; ++i) ::raise(SIGWINCH);
+    ::raise(SIGTERM);
+  });
+
+  const std::string start = "SIGWINCH came 6,000 times, then SIGTERM; ";
+  if (!expect_taken(scenario, fd, {SIGTERM, SIGWINCH}, start)) return;
+  scenario.signal_at(347ms, SIGTERM, Handler::own);
+  scenario.wait_for(fd);
+  expect_taken(scenario, fd, {SIGTERM}, start + "they were taken, SIGTERM came again, and ");
+}
