@@ -151,6 +151,18 @@ class WakingScenario : public grader::Scenario {
     run([&] { (void)course::select_until({}, {}, {}, course::Deadline::after(time)); });
   }
 
+  /// The signal comes before (`i` even) or after (odd) call number i / 2 that the program makes
+  /// next.
+  void signal_at_call(int i, int signal) {
+    if (i % 2 == 0) signal_before("", signal, grader::Handler::own, i / 2);
+    if (i % 2 == 1) signal_after("", signal, grader::Handler::own, i / 2);
+  }
+
+  /// Whether it has made that call, when it had made `calls_before` before.
+  [[nodiscard]] bool has_made_call_since(std::size_t calls_before, int i) const {
+    return own_calls().size() - calls_before > static_cast<std::size_t>(i / 2);
+  }
+
   /// Makes room for few bytes only in what the program has opened, whatever it is.
   void shrink_buffers() const {
     for (const int fd : open_descriptors()) {
