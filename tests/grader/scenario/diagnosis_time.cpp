@@ -114,9 +114,12 @@ std::string no_timeout(const Judged& j) {
                            ? " An int of milliseconds ends after 24.8 days: what is longer takes "
                              "several waits."
                            : "";
+  const std::string given =
+      is_negative
+          ? format("%lld, a number below 0", static_cast<long long>(j.wait->raw_timeout->fraction))
+          : "no timeout";
   return format("%s %s %s, and you gave %s %s: it waits for ever.%s", in_words(*j.left).c_str(),
-                was(*j.left), j.asked(), j.function(),
-                is_negative ? "a number below 0" : "no timeout", advice);
+                was(*j.left), j.asked(), j.function(), given.c_str(), advice);
 }
 
 // A timeout where none belongs, or none where one does.
