@@ -262,7 +262,7 @@ TEST(Connecting, WaitsWithoutUsingTheProcessor) {
   explain({.rule = "Until something can happen, wait in the kernel, in one call.",
            .why = "A program that looks ten times a second keeps a laptop awake for nothing.",
            .read = "One wait for all"});
-  constexpr std::size_t calls_max = 200;
+  constexpr std::size_t calls_max = 100;
   for (const Function function : both) {
     ConnectScenario scenario;
     scenario.is_silent("192.0.2.10");
