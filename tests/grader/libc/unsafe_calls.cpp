@@ -136,6 +136,6 @@ UNSAFE(int, pthread_cond_broadcast, "pthread_cond_broadcast (std::condition_vari
     real().name(buffer, value);                           \
     __builtin_unreachable();                              \
   }
-JUMPS(longjmp, (__jmp_buf_tag * buffer, int value) noexcept(false))
-JUMPS(siglongjmp, (__jmp_buf_tag * buffer, int value) noexcept(false))
-JUMPS(__longjmp_chk, (__jmp_buf_tag * buffer, int value) noexcept(false))
+JUMPS(longjmp, (__jmp_buf_tag * buffer, int value) noexcept)
+JUMPS(siglongjmp, (__jmp_buf_tag * buffer, int value) noexcept)
+JUMPS(__longjmp_chk, (__jmp_buf_tag * buffer, int value) noexcept)
