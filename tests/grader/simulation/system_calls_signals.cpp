@@ -44,6 +44,9 @@ Answer SystemCalls::sigaction(int signal, const struct sigaction* action, struct
   if (action != nullptr)
     text += ", " + handler_name(action->sa_handler) + flags_text(action->sa_flags);
   const auto call = begin("sigaction", -1, text + ")");
+  if (auto failure =
+          action == nullptr ? std::nullopt : planned_failure("sigaction", "sigaction", -1, call))
+    return *failure;
   if (watched_sigaction(signal, action, old) < 0) return simulation_.recorder.failed(call, errno);
   return simulation_.recorder.done(
       call, 0, old != nullptr ? "0, was " + handler_name(old->sa_handler) : "0");

@@ -1,4 +1,11 @@
 // Other threads of the program, at exact times, while its own stands still.
+//
+// ThreadSanitizer must be content with them and with ThreadBefore and ThreadAfter:
+//     meson setup build-tsan -Dcourse=true -Db_sanitize=thread
+//     ninja -C build-tsan tests/grader_test/grader-test-simulation
+//     build-tsan/tests/grader_test/grader-test-simulation --check Thread
+// (Some checks of handlers cannot hold there: its runtime blocks every signal while one runs, and
+// gives errno back itself.)
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
