@@ -139,11 +139,10 @@ bool notices_signal_before_call(int skip) {
   if (call.began > 0s) return false;  // the wait was over
   return expect_that(found.has_returned() && found.took == 0s && found.handler_runs == 1,
                      "SIGTERM came just as you called " + call.text + ", and pselect_until() " +
-                         found.told() +
-                         format("; its handler had run %d times by then. Unblock it "
-                                "nowhere but in the call that waits: only pselect "
-                                "changes the mask and begins to wait in one step.",
-                                found.handler_runs));
+                         found.told() + "; by then its handler had run " +
+                         times(found.handler_runs) +
+                         ". Unblock it nowhere but in the call that waits: only pselect changes "
+                         "the mask and begins to wait in one step.");
 }
 
 }  // namespace
@@ -163,20 +162,19 @@ TEST(PselectUntil, EndsWhenASignalHasBeenHandled) {
     scenario.signal_at(1219ms, SIGTERM, Handler::own);
     scenario.let_pass(100ms);
     const std::string kind =
-        handler == Handler::plain ? "SIGTERM, " : "SIGTERM, whose handler has SA_RESTART, ";
+        handler == Handler::plain ? "SIGTERM " : "SIGTERM, whose handler has SA_RESTART, ";
 
     const Found pending = scenario.pselect_until({.readers = {alice}}, 1h);
     if (!expect_found(pending, {}, 0s, kind + "was pending before the call.",
                       "Return when it has been handled.") ||
-        !expect_that(
-            pending.handler_runs == 1,
-            kind + format("was pending; its handler has run %d times.", pending.handler_runs)))
+        !expect_that(pending.handler_runs == 1, kind + "was pending; its handler has run " +
+                                                    times(pending.handler_runs) + "."))
       return;
     const Found coming = scenario.pselect_until({.readers = {alice}}, 1h);
     if (!expect_found(coming, {}, 1119ms, kind + "came after 1.119 s of waiting.",
                       "A signal ends the wait: the caller wants to look at its flag.") ||
         !expect_that(coming.handler_runs == 1,
-                     kind + format("came; its handler has run %d times.", coming.handler_runs)))
+                     kind + "came; its handler has run " + times(coming.handler_runs) + "."))
       return;
   }
   for (int skip = 0; notices_signal_before_call(skip); ++skip) {
@@ -209,12 +207,11 @@ TEST(PselectUntil, RunsHandlersThoughSomebodyIsReady) {
     const Found found = scenario.pselect_until(asked, limit);
 
     const std::string start = "SIGTERM was pending, and somebody was ready at once.";
-    if (!expect_that(
-            found.handler_runs == 1,
-            start + format(" pselect_until() %s, and the handler had run %d times by then: "
-                           "pselect returns who is ready and leaves the signal pending. Let "
-                           "it in before you return.",
-                           found.told().c_str(), found.handler_runs)) ||
+    if (!expect_that(found.handler_runs == 1, start + " pselect_until() " + found.told() +
+                                                  ", and the handler has run " +
+                                                  times(found.handler_runs) +
+                                                  ": pselect returns who is ready and leaves the "
+                                                  "signal pending. Let it in before you return.") ||
         !expect_found(found, ready, 0s, start, "Report who was ready as well."))
       return;
   }
@@ -241,9 +238,9 @@ TEST(PselectUntil, HoldsBackWhatTheMaskHoldsBack) {
           "which is ignored, came.",
           "Neither is a reason to return.") ||
       !expect_that(blocked.handler_runs == 0 && is_pending(SIGUSR1),
-                   format("The mask holds SIGUSR1 back, and its handler has run %d times. Let in "
-                          "what the mask lets in, and nothing else.",
-                          blocked.handler_runs)))
+                   "The mask holds SIGUSR1 back, and its handler has run " +
+                       times(blocked.handler_runs) +
+                       ". Let in what the mask lets in, and nothing else."))
     return;
   scenario.signal_at(1583ms, SIGUSR2, Handler::own);
   const Found unblocked =
@@ -270,7 +267,8 @@ TEST(PselectUntil, KeepsTheDeadline) {
                           Time(1219ms + 500us), Time(2s + 300ns), Time(61s + 7ms), Time(24h * 31)})
     for (const Lists& lists : {Lists{.readers = {alice}}, Lists{}})
       if (!expect_found(scenario.pselect_until(lists, time), {}, time,
-                        "Nobody was ready, and the deadline was " + shown(time) + " away."))
+                        "Nobody was ready, and the deadline was " + shown(time) + " away.",
+                        "Round up, never down."))
         return;
   if (!expect_that(is_real_time() || scenario.waits_of_last_run().size() < 20,
                    "Nothing happened for a month, and you waited many times. Wait once, for all of "
@@ -282,11 +280,9 @@ TEST(PselectUntil, KeepsTheDeadline) {
     const Found nobody = scenario.pselect_until({.readers = {alice}}, time);
     if (!expect_found(nobody, {}, 0s, start + ", alice was silent, and SIGTERM was pending.",
                       "Look once, and do not wait.") ||
-        !expect_that(
-            nobody.handler_runs == 1,
-            start + format(", SIGTERM was pending, and its handler has run %d times. Let it "
-                           "in all the same.",
-                           nobody.handler_runs)) ||
+        !expect_that(nobody.handler_runs == 1,
+                     start + ", SIGTERM was pending, and its handler has run " +
+                         times(nobody.handler_runs) + ". Let it in all the same.") ||
         !expect_found(scenario.pselect_until({.readers = {alice, bob}}, time), {{bob}, {}, {}}, 0s,
                       start + ", and bob was ready.", "Still look once."))
       return;

@@ -35,11 +35,25 @@ inline bool is_readable(int fd) {
   return ::poll(&entry, 1, 0) == 1 && (entry.revents & POLLIN) != 0;
 }
 
-/// "{SIGINT SIGTERM}".
+inline sigset_t set_of(const Signals& signals) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : signals) sigaddset(&set, signal);
+  return set;
+}
+
+/// "{SIGINT SIGTERM}", in the order given; "{64 signals}" for many.
 inline std::string to_text(const Signals& signals) {
+  if (signals.size() > 8) return grader::signals_text(set_of(signals));
   std::string text;
   for (const int signal : signals) text += (text.empty() ? "" : " ") + grader::signal_name(signal);
   return "{" + text + "}";
+}
+
+/// "never", "once", "3 times".
+inline std::string times(int count) {
+  if (count <= 1) return count == 0 ? "never" : "once";
+  return grader::format("%d times", count);
 }
 
 /// The signals that this thread blocks.
@@ -50,13 +64,6 @@ inline Signals blocked_signals() {
   for (int signal = 1; signal < NSIG; ++signal)
     if (sigismember(&mask, signal) == 1) blocked.push_back(signal);
   return blocked;
-}
-
-inline sigset_t set_of(const Signals& signals) {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : signals) sigaddset(&set, signal);
-  return set;
 }
 
 inline void ignore(int signal) {
@@ -139,10 +146,10 @@ class WakingScenario : public grader::Scenario {
     return run([&] { return signal_pipe_->take(); });
   }
 
-  /// Waits for `fd` without a timeout; returns when it was readable. What is asked of the program
-  /// is only that `fd` wakes it.
+  /// Waits for `fd`, whatever signals come; returns when it was readable, or the time an hour
+  /// later.
   Time wait_for(int fd) {
-    run([&] { (void)course::select_until(std::array{fd}, {}, {}, course::Deadline::never()); });
+    run([&] { (void)course::select_until(std::array{fd}, {}, {}, course::Deadline::after(1h)); });
     return now();
   }
 
