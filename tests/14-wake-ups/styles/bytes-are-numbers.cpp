@@ -121,8 +121,7 @@ std::vector<int> SignalPipe::take() {
   const NoSignals none;
   std::set<int> signals;
   unsigned char some[64];
-  for (ssize_t got; (got = ::read(fd(), some, sizeof some)) > 0;)
-    signals.insert(some, some + got);
+  for (ssize_t got; (got = ::read(fd(), some, sizeof some)) > 0;) signals.insert(some, some + got);
   for (std::size_t signal = 1; signal < without_room.size(); ++signal)
     if (without_room[signal].exchange(0) == 1) signals.insert(static_cast<int>(signal));
   return {signals.begin(), signals.end()};

@@ -1,18 +1,19 @@
-// As in C: pipe and fcntl, goto to one clean-up, plain arrays of sig_atomic_t.
+// As in C: pipe and fcntl, goto to one clean-up, plain arrays.
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/select.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 
 #include "14-wake-ups/wake_ups.hpp"
 
-static course::Wakeup* volatile waker;    // of the SignalPipe; null: there is none
-static volatile sig_atomic_t came[NSIG];  // set by the handler, cleared by take()
+static std::atomic<course::Wakeup*> waker;  // of the SignalPipe; null: there is none
+static std::atomic_int came[NSIG];          // set by the handler, cleared by take()
 
 static int make_pipe(int ends[2], const char** call) {
   int i, saved;
@@ -35,7 +36,7 @@ failed:
 
 static void handler(int signal) {
   came[signal] = 1;
-  waker->notify();
+  waker.load()->notify();
 }
 
 static int highest(int nfds, std::span<const int> fds) {
@@ -136,9 +137,7 @@ std::vector<int> SignalPipe::take() {
   std::vector<int> result;
   wakeup_.drain();
   for (int signal = 1; signal < NSIG; signal++) {
-    if (!came[signal]) continue;
-    came[signal] = 0;
-    result.push_back(signal);
+    if (came[signal].exchange(0)) result.push_back(signal);
   }
   return result;
 }
