@@ -157,6 +157,7 @@ class ConnectScenario : public Scenario {
       if (call.value >= 0 && (call.function == "socket" || (copies && fresh.erase(call.fd) == 1)))
         fresh.insert(static_cast<int>(call.value));
       if (call.function != "connect" || fresh.erase(call.fd) == 0) continue;
+      if (call.error == EAFNOSUPPORT) continue;  // nobody was asked
       const auto comma = call.text.find(", ");
       result.push_back({call.text.substr(comma + 2, call.text.size() - comma - 3), call.began});
     }

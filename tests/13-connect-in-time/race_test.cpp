@@ -54,15 +54,18 @@ TEST(ConnectRace, BeginsTheNextAtOnceAfterAFailure) {
   scenario.refuses("192.0.2.20", 100ms);
   scenario.is_silent("192.0.2.30");
   scenario.fails("192.0.2.40", ENETUNREACH);
+  scenario.faults().family_is_unavailable(AF_INET6);
   scenario.is_silent("192.0.2.50");
   Peer& sixth = scenario.accepts("192.0.2.60", 31ms);
 
-  const auto outcome = scenario.connect_race(
-      {"192.0.2.10", "192.0.2.20", "192.0.2.30", "192.0.2.40", "192.0.2.50", "192.0.2.60"}, 1min);
+  const auto outcome =
+      scenario.connect_race({"192.0.2.10", "192.0.2.20", "192.0.2.30", "192.0.2.40", "2001:db8::7",
+                             "192.0.2.50", "192.0.2.60"},
+                            1min);
 
   const std::string situation =
-      "The stagger was 217 ms. 192.0.2.20 refused at 317 ms, 192.0.2.40 failed at once, and "
-      "192.0.2.10, the first of all, failed at 600 ms.";
+      "The stagger was 217 ms. 192.0.2.20 refused at 317 ms, 192.0.2.40 failed at once, IPv6 is "
+      "missing here (2001:db8::7), and 192.0.2.10, the first of all, failed at 600 ms.";
   expect_begun(scenario.begun(),
                {{"192.0.2.10:7967", 0s},
                 {"192.0.2.20:7967", 217ms},
