@@ -68,7 +68,8 @@ class Scenario {
   /// Sends `signal` to the program at this virtual time. A handler of the scenario's own then takes
   /// the virtual time `takes`, and the other side goes on meanwhile; only when the handler is done
   /// does the call return that it has interrupted. The time was measured before that, as in the
-  /// kernel: the timeval that select(2) leaves does not tell of it.
+  /// kernel: the timeval that select(2) leaves does not tell of it. A signal that comes due when the
+  /// program is not running waits for its next run.
   void signal_at(Time time, int signal, Handler handler = Handler::plain, Time takes = {});
 
   /// @name Signals and threads in the worst moment

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 
 #include "calls.hpp"
@@ -24,6 +25,60 @@ sigset_t with(int signal) {
   sigemptyset(&set);
   sigaddset(&set, signal);
   return set;
+}
+
+// A pipe that is written to once, until somebody has drained it. To clear the flag first is wrong:
+// the byte of a notify() that comes before the read is taken, and its flag stays.
+struct Wakeup {
+  explicit Wakeup(bool is_wrong) : clears_first(is_wrong) {
+    EXPECT_EQ(::pipe2(ends, O_NONBLOCK), 0);
+  }
+  ~Wakeup() {
+    ::close(ends[0]);
+    ::close(ends[1]);
+  }
+  Wakeup(const Wakeup&) = delete;
+  Wakeup& operator=(const Wakeup&) = delete;
+
+  void notify() {
+    if (!is_pending.exchange(true)) (void)!::write(ends[1], "w", 1);
+  }
+  bool drain() {
+    bool was_pending = clears_first && is_pending.exchange(false);
+    char bytes[10];
+    while (::read(ends[0], bytes, sizeof bytes) > 0) {
+    }
+    return clears_first ? was_pending : is_pending.exchange(false);
+  }
+  [[nodiscard]] bool is_readable() const { return polled(ends[0], POLLIN, 0) == "1, in"; }
+
+  int ends[2] = {-1, -1};
+  std::atomic<bool> is_pending = false;
+  bool clears_first;
+};
+
+// A notify() in every moment of a drain(), one after the other: in how many of them is it lost, or
+// the next one after it?
+int lost_wake_ups(bool is_wrong) {
+  int lost = 0;
+  for (int moment = 0; moment < 6; ++moment) {
+    Scenario scenario;
+    scenario.run([&] {
+      Wakeup wakeup(is_wrong);
+      wakeup.notify();
+      const auto again = [&] { wakeup.notify(); };
+      if (moment % 2 == 0)
+        scenario.thread_before("", again, moment / 2);
+      else
+        scenario.thread_after("", again, moment / 2);
+      const bool was_told = wakeup.drain();
+      const bool is_first_kept = was_told || wakeup.is_readable();
+      (void)wakeup.drain();
+      wakeup.notify();
+      if (!is_first_kept || !wakeup.is_readable()) ++lost;
+    });
+  }
+  return lost;
 }
 
 // What the recording tells, one line each: "select(4, read {3}, 1 s) = -1 EINTR".
@@ -218,6 +273,11 @@ TEST(Moments, ComeInTheOrderInWhichTheyWerePlanned) {
   scenario.thread_after("select", [&] { order += "d"; });
   scenario.run([&] { EXPECT_EQ(selected({}, 31ms), "0"); });
   EXPECT_EQ(order, "abcd");
+}
+
+TEST(Moments, FindWhatComesInTheWorstOne) {
+  EXPECT_EQ(lost_wake_ups(false), 0);
+  EXPECT_GT(lost_wake_ups(true), 0);
 }
 
 // A handler's own calls, and another thread's, are no occasion.
