@@ -44,28 +44,54 @@ ssize_t sent(const ProgramCalls& calls, const char* function, int fd, const void
   });
 }
 
+// The body of a call and of its fortified form, for the caller whose `calls` these are.
+ssize_t read_for(const ProgramCalls& calls, int fd, void* data, size_t size) {
+  return calls.know(fd) ? received(calls, "read", fd, data, size, 0) : real().read(fd, data, size);
+}
+ssize_t recv_for(const ProgramCalls& calls, int fd, void* data, size_t size, int flags) {
+  return calls.know(fd) ? received(calls, "recv", fd, data, size, flags)
+                        : real().recv(fd, data, size, flags);
+}
+ssize_t recvfrom_for(const ProgramCalls& calls, int fd, void* data, size_t size, int flags,
+                     sockaddr* address, socklen_t* length) {
+  return calls.know(fd) ? received(calls, "recvfrom", fd, data, size, flags, address, length)
+                        : real().recvfrom(fd, data, size, flags, address, length);
+}
+
+// What _FORTIFY_SOURCE asks before the call when it knows how large the buffer is.
+void demand_room(size_t size, size_t room) {
+  if (size > room) __chk_fail();
+}
+
 }  // namespace
 
+EXPORT ssize_t read(int fd, void* data, size_t size) {
+  return read_for(PROGRAM_CALLS(), fd, data, size);
+}
+EXPORT ssize_t __read_chk(int fd, void* data, size_t size, size_t room) {
+  demand_room(size, room);
+  return read_for(PROGRAM_CALLS(), fd, data, size);
+}
 EXPORT ssize_t recv(int fd, void* data, size_t size, int flags) {
-  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
-    return received(calls, "recv", fd, data, size, flags);
-  return real().recv(fd, data, size, flags);
+  return recv_for(PROGRAM_CALLS(), fd, data, size, flags);
+}
+EXPORT ssize_t __recv_chk(int fd, void* data, size_t size, size_t room, int flags) {
+  demand_room(size, room);
+  return recv_for(PROGRAM_CALLS(), fd, data, size, flags);
 }
 EXPORT ssize_t recvfrom(int fd, void* data, size_t size, int flags, sockaddr* address,
                         socklen_t* length) {
-  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
-    return received(calls, "recvfrom", fd, data, size, flags, address, length);
-  return real().recvfrom(fd, data, size, flags, address, length);
+  return recvfrom_for(PROGRAM_CALLS(), fd, data, size, flags, address, length);
+}
+EXPORT ssize_t __recvfrom_chk(int fd, void* data, size_t size, size_t room, int flags,
+                              sockaddr* address, socklen_t* length) {
+  demand_room(size, room);
+  return recvfrom_for(PROGRAM_CALLS(), fd, data, size, flags, address, length);
 }
 EXPORT ssize_t recvmsg(int fd, msghdr* message, int flags) {
   if (auto calls = PROGRAM_CALLS(); calls.know(fd))
     return calls.answer([&](SystemCalls c) { return c.receive("recvmsg", fd, *message, flags); });
   return real().recvmsg(fd, message, flags);
-}
-EXPORT ssize_t read(int fd, void* data, size_t size) {
-  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
-    return received(calls, "read", fd, data, size, 0);
-  return real().read(fd, data, size);
 }
 EXPORT ssize_t readv(int fd, const iovec* parts, int count) {
   if (auto calls = PROGRAM_CALLS(); calls.know(fd))
@@ -111,25 +137,4 @@ EXPORT int eventfd_write(int fd, eventfd_t value) {
   if (auto calls = PROGRAM_CALLS(); calls.know(fd))
     return sent(calls, "write", fd, &value, sizeof value, 0) == sizeof value ? 0 : -1;
   return real().eventfd_write(fd, value);
-}
-
-// What _FORTIFY_SOURCE makes of the calls above when it knows the size of the buffer.
-EXPORT ssize_t __read_chk(int fd, void* data, size_t size, size_t room) {
-  if (size > room) __chk_fail();
-  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
-    return received(calls, "read", fd, data, size, 0);
-  return real().read(fd, data, size);
-}
-EXPORT ssize_t __recv_chk(int fd, void* data, size_t size, size_t room, int flags) {
-  if (size > room) __chk_fail();
-  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
-    return received(calls, "recv", fd, data, size, flags);
-  return real().recv(fd, data, size, flags);
-}
-EXPORT ssize_t __recvfrom_chk(int fd, void* data, size_t size, size_t room, int flags,
-                              sockaddr* address, socklen_t* length) {
-  if (size > room) __chk_fail();
-  if (auto calls = PROGRAM_CALLS(); calls.know(fd))
-    return received(calls, "recvfrom", fd, data, size, flags, address, length);
-  return real().recvfrom(fd, data, size, flags, address, length);
 }

@@ -18,6 +18,25 @@ std::optional<RawTimeout> raw(const Timeout* timeout) {
   return timeout == nullptr ? std::nullopt : std::optional(RawTimeout::of(*timeout));
 }
 
+// The body of a call and of its fortified form, for the caller whose `calls` these are.
+int poll_for(const ProgramCalls& calls, pollfd* entries, nfds_t count, int timeout_ms) {
+  if (!calls) return real().poll(entries, count, timeout_ms);
+  return calls.answer<int>([&](SystemCalls c) {
+    return c.poll("poll", entries, count, RawTimeout::of_poll(timeout_ms), nullptr);
+  });
+}
+int ppoll_for(const ProgramCalls& calls, pollfd* entries, nfds_t count, const timespec* timeout,
+              const sigset_t* mask) {
+  if (!calls) return real().ppoll(entries, count, timeout, mask);
+  return calls.answer<int>(
+      [&](SystemCalls c) { return c.poll("ppoll", entries, count, raw(timeout), mask); });
+}
+
+// What _FORTIFY_SOURCE asks before the call when it knows how many entries there are.
+void demand_room(nfds_t count, size_t room) {
+  if (room / sizeof(pollfd) < count) __chk_fail();
+}
+
 }  // namespace
 
 EXPORT int select(int nfds, fd_set* read, fd_set* write, fd_set* except, timeval* timeout) {
@@ -41,36 +60,22 @@ EXPORT int pselect(int nfds, fd_set* read, fd_set* write, fd_set* except, const 
     });
   return real().pselect(nfds, read, write, except, timeout, mask);
 }
-static int simulated_poll(const ProgramCalls& calls, pollfd* entries, nfds_t count,
-                          int timeout_ms) {
-  return calls.answer<int>([&](SystemCalls c) {
-    return c.poll("poll", entries, count, RawTimeout::of_poll(timeout_ms), nullptr);
-  });
-}
-static int simulated_ppoll(const ProgramCalls& calls, pollfd* entries, nfds_t count,
-                           const timespec* timeout, const sigset_t* mask) {
-  return calls.answer<int>(
-      [&](SystemCalls c) { return c.poll("ppoll", entries, count, raw(timeout), mask); });
-}
 EXPORT int poll(pollfd* entries, nfds_t count, int timeout_ms) {
-  if (auto calls = PROGRAM_CALLS()) return simulated_poll(calls, entries, count, timeout_ms);
-  return real().poll(entries, count, timeout_ms);
-}
-EXPORT int ppoll(pollfd* entries, nfds_t count, const timespec* timeout, const sigset_t* mask) {
-  if (auto calls = PROGRAM_CALLS()) return simulated_ppoll(calls, entries, count, timeout, mask);
-  return real().ppoll(entries, count, timeout, mask);
+  return poll_for(PROGRAM_CALLS(), entries, count, timeout_ms);
 }
 EXPORT int __poll_chk(pollfd* entries, nfds_t count, int timeout_ms, size_t room) {
-  if (room / sizeof *entries < count) __chk_fail();
-  if (auto calls = PROGRAM_CALLS()) return simulated_poll(calls, entries, count, timeout_ms);
-  return real().poll(entries, count, timeout_ms);
+  demand_room(count, room);
+  return poll_for(PROGRAM_CALLS(), entries, count, timeout_ms);
+}
+EXPORT int ppoll(pollfd* entries, nfds_t count, const timespec* timeout, const sigset_t* mask) {
+  return ppoll_for(PROGRAM_CALLS(), entries, count, timeout, mask);
 }
 EXPORT int __ppoll_chk(pollfd* entries, nfds_t count, const timespec* timeout, const sigset_t* mask,
                        size_t room) {
-  if (room / sizeof *entries < count) __chk_fail();
-  if (auto calls = PROGRAM_CALLS()) return simulated_ppoll(calls, entries, count, timeout, mask);
-  return real().ppoll(entries, count, timeout, mask);
+  demand_room(count, room);
+  return ppoll_for(PROGRAM_CALLS(), entries, count, timeout, mask);
 }
+
 // What _FORTIFY_SOURCE makes of FD_SET, FD_CLR and FD_ISSET (bits/select2.h): the second one when
 // the number is a constant.
 #define ELEMENT_OF_SET(name)                             \

@@ -26,6 +26,7 @@ struct Connection {
   bool program_reset = false;   ///< the program closed with unread data, or aborted: its RST is out
   bool reset_expected = false;  ///< the program sent to a closed peer: its RST is on the way
   bool end_was_read = false;    ///< the program has read the end of the stream
+  bool was_accepted = false;    ///< the program has taken it out of its listener's queue
   std::uint64_t window_bytes = default_window_bytes;
 
   /// Small enough that every kernel's buffers hold it, and the capacity of a pipe (pipe(7)).

@@ -70,9 +70,9 @@ Peer* Simulation::peer_of(const Connection* connection) const {
   return nullptr;
 }
 
-Peer* Simulation::peer_with_real_port(std::uint16_t port) const {
+Peer* Simulation::unaccepted_peer(std::uint16_t real_port) const {
   for (const auto& peer : peers_)
-    if (peer->real_port() == port && peer->connection().program_fd < 0) return peer.get();
+    if (peer->real_port() == real_port && !peer->connection().was_accepted) return peer.get();
   return nullptr;
 }
 

@@ -79,7 +79,9 @@ class Simulation {
 
   Peer& add_peer(const std::string& name);
   [[nodiscard]] Peer* peer_of(const Connection* connection) const;
-  [[nodiscard]] Peer* peer_with_real_port(std::uint16_t port) const;
+  /// The client at this port of the kernel's that has not been accepted yet. (The kernel may give
+  /// the port of one who has left to the next.)
+  [[nodiscard]] Peer* unaccepted_peer(std::uint16_t real_port) const;
   [[nodiscard]] const std::vector<std::unique_ptr<Peer>>& peers() const { return peers_; }
 
   /// How a wait ended.

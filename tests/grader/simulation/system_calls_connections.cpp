@@ -232,7 +232,8 @@ Answer SystemCalls::accept(const char* function, int fd, sockaddr* address, sock
     socklen_t from_length = sizeof from;
     accepted = real().accept4(fd, reinterpret_cast<sockaddr*>(&from), &from_length, flags);
     if (accepted < 0) return failed(function, fd, call, errno);
-    peer = simulation_.peer_with_real_port(ntohs(from.sin_port));
+    peer = simulation_.unaccepted_peer(ntohs(from.sin_port));
+    if (peer != nullptr) peer->connection().was_accepted = true;
     const bool is_reset = peer != nullptr && peer->connection().peer_reset;
     is_gone = is_reset && simulation_.faults.drops_reset_connections();
     const bool aborts = is_reset && simulation_.faults.aborts_reset_connections();

@@ -1,7 +1,11 @@
 // Every libc function that the grader means to hide is hidden.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <type_traits>
 
 #include "calls.hpp"
 #include "libc/caller_filter.hpp"
@@ -96,4 +100,49 @@ TEST(Interposer, NamesTheFlagsOfFcntl) {
             "fcntl(4, F_SETFL, O_RDWR|O_APPEND) = 0\n"
             "fcntl(5, F_GETFL) = O_WRONLY\n"
             "fcntl(5, F_SETFL, 1) = 0\n");
+}
+
+// What a program calls that was compiled with _FORTIFY_SOURCE; this file is not.
+TEST(Interposer, TreatsFortifiedCallsAsThePlainOnes) {
+  const auto find = [](auto*& function, const char* name) {
+    function =
+        reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(RTLD_DEFAULT, name));
+  };
+  ssize_t (*read)(int, void*, std::size_t, std::size_t);
+  ssize_t (*recv)(int, void*, std::size_t, std::size_t, int);
+  ssize_t (*recvfrom)(int, void*, std::size_t, std::size_t, int, sockaddr*, socklen_t*);
+  int (*poll)(pollfd*, nfds_t, int, std::size_t);
+  int (*ppoll)(pollfd*, nfds_t, const timespec*, const sigset_t*, std::size_t);
+  find(read, "__read_chk");
+  find(recv, "__recv_chk");
+  find(recvfrom, "__recvfrom_chk");
+  find(poll, "__poll_chk");
+  find(ppoll, "__ppoll_chk");
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.sends("hello, world");
+  char buffer[5];
+  pollfd entry{fd, POLLIN, 0};
+  const timespec second{1, 0};
+  const auto call_all = [&] {
+    EXPECT_EQ(read(fd, buffer, 3, sizeof buffer), 3);
+    EXPECT_EQ(recv(fd, buffer, 3, sizeof buffer, 0), 3);
+    EXPECT_EQ(recvfrom(fd, buffer, 3, sizeof buffer, 0, nullptr, nullptr), 3);
+    EXPECT_EQ(poll(&entry, 1, 0, sizeof entry), 1);
+    EXPECT_EQ(ppoll(&entry, 1, &second, nullptr, sizeof entry), 1);
+  };
+
+  scenario.run(call_all);
+
+  std::string story;
+  for (const auto& call : scenario.calls()) story += call.text + " = " + call.result + "\n";
+  EXPECT_EQ(story,
+            "read(3, 3) = 3 \"hel\"\n"
+            "recv(3, 3) = 3 \"lo,\"\n"
+            "recvfrom(3, 3) = 3 \" wo\"\n"
+            "poll({3:in}, 0 s) = 1, ready {3:in}\n"
+            "ppoll({3:in}, 1 s) = 1, ready {3:in}\n");
+  EXPECT_EQ(recv(fd, buffer, 3, sizeof buffer, 0), 3);  // the check's own
+  EXPECT_EQ(scenario.calls().size(), 5U);
 }
