@@ -47,8 +47,9 @@ bool Simulation::competitor_accepts(int listener, const OpenFile& file) {
       real().accept4(listener, reinterpret_cast<sockaddr*>(&from), &length, SOCK_CLOEXEC));
   if (accepted < 0) return false;
   competitors_clients_.push_back(accepted);
-  Peer* const client = peer_with_real_port(ntohs(from.sin_port));
+  Peer* const client = unaccepted_peer(ntohs(from.sin_port));
   if (client != nullptr) {
+    client->connection().was_accepted = true;
     client->connection().program_fd = accepted;
     settle(client->connection());
   }
