@@ -183,7 +183,7 @@ TEST(SignalPipe, IsOneAtATime) {
        .read = "Your task"});
   WakingScenario scenario;
   set_up_six();
-  const int fd = scenario.make_signal_pipe({SIGUSR1, SIGTERM}).fd();
+  const int fd = scenario.make_signal_pipe({SIGUSR1, SIGTERM});
   scenario.signal_at(31ms, SIGUSR1, Handler::own);
   scenario.wait_for(fd);
   const auto before = dispositions();
@@ -219,7 +219,7 @@ TEST(SignalPipe, IsOneAtATime) {
                        to_text(taken_then) + "."))
     return;
   scenario.drop();
-  const int next = scenario.make_signal_pipe({SIGUSR2}).fd();
+  const int next = scenario.make_signal_pipe({SIGUSR2});
   scenario.signal_at(scenario.now() + 31ms, SIGUSR2, Handler::own);
   scenario.wait_for(next);
   expect_equal(to_text(scenario.take()), "{SIGUSR2}",
@@ -232,11 +232,11 @@ TEST(SignalPipe, BeginsAnew) {
            .why = "A server that was stopped and is started again would stop at once.",
            .read = "Your task"});
   WakingScenario scenario;
-  const int first = scenario.make_signal_pipe({SIGUSR1, SIGTERM}).fd();
+  const int first = scenario.make_signal_pipe({SIGUSR1, SIGTERM});
   scenario.signal_at(31ms, SIGTERM, Handler::own);
   scenario.wait_for(first);
   scenario.drop();
-  const int fd = scenario.make_signal_pipe({SIGUSR1, SIGTERM}).fd();
+  const int fd = scenario.make_signal_pipe({SIGUSR1, SIGTERM});
   const bool was_readable = is_readable(fd);
   const Signals taken = scenario.take();
   scenario.signal_at(347ms, SIGUSR1, Handler::own);
@@ -267,7 +267,7 @@ TEST(SignalPipe, LeavesTheRestAlone) {
                         when + " other signals are blocked than before.");
   };
 
-  const int fd = scenario.make_signal_pipe({SIGUSR1, SIGTERM}).fd();
+  const int fd = scenario.make_signal_pipe({SIGUSR1, SIGTERM});
   if (!expect_same_mask("With a SignalPipe") ||
       !expect_equal(Disposition(SIGWINCH).told(), before[SIGWINCH - 1],
                     "SIGWINCH was not named, and is not handled as before."))

@@ -212,6 +212,8 @@ TEST(PselectUntil, RunsHandlersThoughSomebodyIsReady) {
                                                   times(found.handler_runs) +
                                                   ": pselect returns who is ready and leaves the "
                                                   "signal pending. Let it in before you return.") ||
+        !expect_that(!is_pending(SIGTERM),
+                     start + " Its handler has run, and it is pending still.") ||
         !expect_found(found, ready, 0s, start, "Report who was ready as well."))
       return;
   }

@@ -36,7 +36,7 @@ bool expect_taken(WakingScenario& scenario, int fd, const Signals& wanted,
 // call.
 bool loses_none_at_call(int i, bool has_one_already) {
   WakingScenario scenario;
-  const int fd = scenario.make_signal_pipe({SIGUSR1, SIGTERM}).fd();
+  const int fd = scenario.make_signal_pipe({SIGUSR1, SIGTERM});
   if (has_one_already) {
     scenario.signal_at(31ms, SIGUSR1, Handler::own);
     scenario.wait_for(fd);
@@ -77,7 +77,7 @@ TEST(SignalPipe, TellsEachSignalOnceInAscendingOrder) {
            .why = "Signals merge anyway: two that come close together are one to the kernel.",
            .read = "From a signal to a byte"});
   WakingScenario scenario;
-  const int fd = scenario.make_signal_pipe({SIGRTMAX, SIGUSR2, SIGHUP, SIGRTMIN + 1, SIGINT}).fd();
+  const int fd = scenario.make_signal_pipe({SIGRTMAX, SIGUSR2, SIGHUP, SIGRTMIN + 1, SIGINT});
   scenario.signal_at(31ms, SIGRTMAX, Handler::own);
   scenario.signal_at(53ms, SIGUSR2, Handler::own);
   scenario.signal_at(97ms, SIGINT, Handler::own);
@@ -114,7 +114,7 @@ TEST(SignalPipe, LosesNoSignalBetweenTakeAndWait) {
     }
   if (testing::Test::HasFailure()) return;
   WakingScenario scenario;
-  const int fd = scenario.make_signal_pipe({SIGUSR1, SIGTERM}).fd();
+  const int fd = scenario.make_signal_pipe({SIGUSR1, SIGTERM});
   (void)scenario.take();
   scenario.signal_before("select", SIGTERM);
   const Time woken = scenario.wait_for(fd);
@@ -137,7 +137,7 @@ TEST(SignalPipe, LosesNoSignalWhileItIsMade) {
     const auto calls_before = scenario.own_calls().size();
     scenario.signal_at_call(i, SIGUSR2);
 
-    const int fd = scenario.make_signal_pipe({SIGUSR2, SIGUSR1, SIGTERM}).fd();
+    const int fd = scenario.make_signal_pipe({SIGUSR2, SIGUSR1, SIGTERM});
 
     if (!scenario.has_made_call_since(calls_before, i)) return;
     const bool was_handled = scenario.own_handler_runs() > 0;
@@ -185,7 +185,7 @@ TEST(SignalPipe, OutlastsAFlood) {
        .why = "A window that is being resized sends hundreds (SIGWINCH), and then comes Ctrl-C.",
        .read = "A wake-up is no count"});
   WakingScenario scenario;
-  const int fd = scenario.make_signal_pipe({SIGTERM, SIGWINCH}).fd();
+  const int fd = scenario.make_signal_pipe({SIGTERM, SIGWINCH});
   scenario.shrink_buffers();
   scenario.run([] {
     for (int i = 0; i < 6'000; ++i) ::raise(SIGWINCH);

@@ -26,7 +26,7 @@ bool undoes_all_when_a_call_fails(const char* family) {
     if (!failed) return true;
     const std::string start =
         failed->function + " said EMFILE, and the constructor " + thrown.told() + ". ";
-    if (!expect_that(thrown.names(family, EMFILE),
+    if (!expect_that(thrown.names(family_of(failed->function), EMFILE),
                      start + "Throw std::system_error with that errno, and name the call.") ||
         !expect_that(scenario.open_descriptors().empty(),
                      start + "A descriptor is still open. Let an Fd own what is opened, at once."))
@@ -38,8 +38,8 @@ bool undoes_all_when_a_call_fails(const char* family) {
 // such call.
 bool loses_none_at_call(int i, bool has_one_already) {
   WakingScenario scenario;
-  course::Wakeup& wakeup = scenario.make_wakeup();
-  scenario.handle(SIGUSR1, [&] { wakeup.notify(); });
+  const int fd = scenario.make_wakeup();
+  scenario.handle(SIGUSR1, [&] { scenario.wakeup().notify(); });
   if (has_one_already) scenario.notify();
   const auto calls_before = scenario.own_calls().size();
   scenario.signal_at_call(i, SIGUSR1);
@@ -47,7 +47,7 @@ bool loses_none_at_call(int i, bool has_one_already) {
   const bool answer = scenario.drain();
 
   if (!scenario.has_made_call_since(calls_before, i)) return false;
-  const bool is_readable_then = is_readable(wakeup.fd());
+  const bool is_readable_then = is_readable(fd);
   const std::string start = format(
       "A handler called notify() while drain() was at work, which said "
       "%s, and then fd() was %s. ",
@@ -56,10 +56,10 @@ bool loses_none_at_call(int i, bool has_one_already) {
                    start + "Nobody will ever know of it. Say true whenever a byte has gone."))
     return false;
   if (is_readable_then) (void)scenario.drain();
-  if (!expect_that(!is_readable(wakeup.fd()), start + "Even a second drain() did not quieten it."))
+  if (!expect_that(!is_readable(fd), start + "Even a second drain() did not quieten it."))
     return false;
   scenario.notify();
-  return expect_that(is_readable(wakeup.fd()) && scenario.drain(),
+  return expect_that(is_readable(fd) && scenario.drain(),
                      start +
                          "Since then notify() does nothing any more. If you remember that there "
                          "is a byte, forget it when the byte has been taken, and not before.");
@@ -74,7 +74,7 @@ TEST(Wakeup, IsReadableFromNotifyToDrain) {
            .why = "What stays readable wakes select at once, again and again.",
            .read = "A byte to yourself"});
   WakingScenario scenario;
-  const int fd = scenario.make_wakeup().fd();
+  const int fd = scenario.make_wakeup();
 
   const auto expect_quiet = [&](const std::string& start) {
     return expect_that(!is_readable(fd), start + ", and fd() is readable.") &&
@@ -117,18 +117,19 @@ TEST(Wakeup, NeverBlocksHoweverOftenItIsNotified) {
            .why = "A handler that waits for its own program to read waits for ever.",
            .read = "A byte to yourself"});
   WakingScenario scenario;
-  course::Wakeup& wakeup = scenario.make_wakeup();
+  const int fd = scenario.make_wakeup();
   scenario.shrink_buffers();
 
   scenario.notify(6'000);
-  for (int i = 0; i < 94'000; ++i) wakeup.notify();  // beside the simulation, which counts calls
-  const bool was_readable = is_readable(wakeup.fd());
+  for (int i = 0; i < 94'000; ++i)
+    scenario.wakeup().notify();  // beside the simulation, which counts calls
+  const bool was_readable = is_readable(fd);
   const bool drained = scenario.drain();
 
   const std::string start = "notify() was called 100,000 times; ";
   expect_that(was_readable, start + "then fd() was not readable.") &&
       expect_that(drained, start + "drain() said false.") &&
-      expect_that(!is_readable(wakeup.fd()),
+      expect_that(!is_readable(fd),
                   start + "after one drain() fd() is still readable. Read until nothing is left.");
 }
 
@@ -138,15 +139,15 @@ TEST(Wakeup, WakesFromAnotherThread) {
            .why = "Nothing else that another thread does wakes a select: it waits for descriptors.",
            .read = "A byte to yourself"});
   WakingScenario scenario;
-  course::Wakeup& wakeup = scenario.make_wakeup();
-  const auto notify = [&] { wakeup.notify(); };
+  const int fd = scenario.make_wakeup();
+  const auto notify = [&] { scenario.wakeup().notify(); };
   scenario.thread_at(347ms, notify);
   scenario.thread_at(1219ms, notify, "a thread");
   scenario.thread_at(1219ms, notify, "a third");
   scenario.thread_at(7min, notify);
 
   for (const Time wanted : {Time(347ms), Time(1219ms), Time(7min)}) {
-    const Time woken = scenario.wait_for(wakeup.fd());
+    const Time woken = scenario.wait_for(fd);
     const std::string start = "Another thread called notify() at " + shown(wanted);
 
     if (!expect_that(woken == wanted, start + ", and select, which waited for fd(), returned at " +
@@ -175,12 +176,12 @@ TEST(Wakeup, MayBeNotifiedByAHandler) {
            .why = "The code that was interrupted may just be going to look at errno.",
            .read = "What a handler may do"});
   WakingScenario scenario;
-  course::Wakeup& wakeup = scenario.make_wakeup();
+  const int fd = scenario.make_wakeup();
   scenario.shrink_buffers();
-  scenario.handle(SIGUSR1, [&] { wakeup.notify(); });
+  scenario.handle(SIGUSR1, [&] { scenario.wakeup().notify(); });
 
   scenario.signal_before("select", SIGUSR1);
-  const Time woken = scenario.wait_for(wakeup.fd());
+  const Time woken = scenario.wait_for(fd);
   if (!expect_that(woken == 0s, "A handler called notify() just before select, which returned at " +
                                     shown(woken) + ".") ||
       !expect_that(scenario.drain(), "A handler called notify(), and drain() said false."))

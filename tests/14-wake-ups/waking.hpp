@@ -32,7 +32,7 @@ using Signals = std::vector<int>;
 /// Whether select would call `fd` readable now. It is no call of the program.
 inline bool is_readable(int fd) {
   pollfd entry{fd, POLLIN, 0};
-  return ::poll(&entry, 1, 0) == 1 && (entry.revents & POLLIN) != 0;
+  return ::poll(&entry, 1, 0) == 1;  // POLLHUP and POLLERR are readable to select as well
 }
 
 inline sigset_t set_of(const Signals& signals) {
@@ -115,15 +115,16 @@ class WakingScenario : public grader::Scenario {
  public:
   ~WakingScenario() { drop(); }
 
-  /// Makes it, as the program. An exception passes through.
-  course::Wakeup& make_wakeup() {
-    run([&] { wakeup_.emplace(); });
-    return *wakeup_;
+  /// Makes it, as the program, and returns its fd(). An exception passes through.
+  int make_wakeup() {
+    return run([&] { return wakeup_.emplace().fd(); });
   }
-  course::SignalPipe& make_signal_pipe(const Signals& signals) {
-    run([&] { signal_pipe_.emplace(signals); });
-    return *signal_pipe_;
+  int make_signal_pipe(const Signals& signals) {
+    return run([&] { return signal_pipe_.emplace(signals).fd(); });
   }
+
+  /// What it made, for handlers and other threads of the program.
+  course::Wakeup& wakeup() { return *wakeup_; }
 
   /// Destroys what it made, as the program.
   void drop() {
