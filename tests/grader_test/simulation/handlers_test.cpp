@@ -168,8 +168,8 @@ TEST(Handlers, OfTheCheckAreLeftAlone) {
   ::sigaction(SIGUSR1, &mine, nullptr);
   Scenario scenario;
   scenario.run([&] {
-    struct sigaction own = action_of(look_at_mask), before;
-    ::sigaction(SIGUSR1, &own, &before);
+    struct sigaction other = action_of(look_at_mask), before;
+    ::sigaction(SIGUSR1, &other, &before);
     ::raise(SIGUSR1);
     ::sigaction(SIGUSR1, &before, nullptr);
   });
