@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "12-write-when-ready/write_when_ready.hpp"
+#include "runner/check_process.hpp"
 #include "scenario/check.hpp"
 #include "simulation/text.hpp"
 #include "sockets.hpp"
@@ -40,8 +41,10 @@ class Between : public Scenario {
   int a = made_nonblocking(alice.connected());
   int b = made_nonblocking(bob.connected());
 
-  Between() {
-    diagnoses([this] { return diagnosis(); });
+  /// `is_swapped`: relay() gets bob's socket as its `a`, and alice's as its `b`.
+  explicit Between(bool is_swapped = false) : is_swapped_(is_swapped) {
+    diagnoses([this] { return diagnosis() + (is_swapped_ ? roles_note : ""); });
+    if (is_swapped) put(current_recording().hint, std::string(roles_note).substr(1));
   }
 
   /// Runs relay(), and then the scripts to their end.
@@ -56,7 +59,7 @@ class Between : public Scenario {
     marks_ = marks;
     Outcome outcome;
     try {
-      run([&] { course::relay(a, b, marks); });
+      run([&] { is_swapped_ ? course::relay(b, a, marks) : course::relay(a, b, marks); });
       outcome.has_returned = true;
     } catch (const std::system_error& error) {
       outcome.code = error.code();
@@ -130,12 +133,26 @@ class Between : public Scenario {
               "select got nfds %ld and never looked at %d: nfds is one above the highest "
               "descriptor in any set.",
               last.nfds, fd);
-    const std::string text = diagnosis_of(last, alice, a, bob, b);
-    return text.empty() ? diagnosis_of(last, bob, b, alice, a) : text;
+    for (std::string text : {diagnosis_of(last, alice, a, bob, b),
+                             diagnosis_of(last, bob, b, alice, a), diagnose_time(waits, {})})
+      if (!text.empty()) return text;
+    return {};
   }
 
+  static constexpr const char* roles_note = " Here bob's socket is a, and alice's is b";
+  bool is_swapped_;
   course::WaterMarks marks_{};
 };
+
+/// Runs a check in both roles, the second unless the first has failed.
+template <class Check>
+void in_both_roles(const Check& check) {
+  for (const bool is_swapped : {false, true}) {
+    Between s(is_swapped);
+    check(s);
+    if (testing::Test::HasFailure()) return;
+  }
+}
 
 /// "got "x" instead of "xy"", "got 7 of 300 bytes, and ...": how a text that is not as it should be
 /// differs, for a sentence.

@@ -52,8 +52,7 @@ TEST(Relay, TellsTheEndWhenAllHasBeenPassedOn) {
                    "it, and go on with the other direction.",
            .why = "The end is part of the stream: it comes after the last byte, and once.",
            .read = "The end waits too"});
-  {
-    Between s;
+  in_both_roles([](Between& s) {
     s.bob.window(30).stops_reading().at(1219ms).resumes_reading();
     s.alice.at(31ms).sends(letters(100)).at(347ms).finishes_sending();
     s.bob.at(1583ms).sends("thank you").finishes_sending();
@@ -80,7 +79,8 @@ TEST(Relay, TellsTheEndWhenAllHasBeenPassedOn) {
                      start + "He finished at 1.583 s, and alice saw it " + when(s.alice.end_at()) +
                          ". Tell her too, and return."))
       return;
-  }
+  });
+  if (testing::Test::HasFailure()) return;
   Between s;
   s.faults().fail("shutdown", ENOTCONN, 1'000);
   s.alice.at(31ms).finishes_sending();
@@ -137,8 +137,8 @@ TEST(Relay, PassesOnTheLastWords) {
          s.bob.at(347ms).sends("good morning");
        },
        "", 347ms}};
-  for (const auto& [what, arrange, words, ends] : cases) {
-    Between s;
+  const auto check = [](const Case& c, Between& s) {
+    const auto& [what, arrange, words, ends] = c;
     arrange(s);
     s.bob.at(2900ms).closes();
 
@@ -158,7 +158,8 @@ TEST(Relay, PassesOnTheLastWords) {
         !expect_that(took == ends, start + "When all is passed on, wait for nothing any more.") ||
         !expect_that(!outcome.has_returned, start + "Then throw what had failed."))
       return;
-  }
+  };
+  for (const Case& c : cases) in_both_roles([&](Between& s) { check(c, s); });
 }
 
 // Rule: an end is something, a failure something else, and the caller wants to know which.
@@ -211,12 +212,19 @@ TEST(Relay, ThrowsWhatFailed) {
        },
        {ECONNRESET, EPIPE},
        347ms},
+      {"alice finished at 0.031 s, and bob reset the connection later",
+       [](Between& s) {
+         s.alice.at(31ms).finishes_sending();
+         s.bob.at(347ms).resets();
+       },
+       {ECONNRESET},
+       347ms},
       {"Waiting said ENOMEM",
        [](Between& s) { s.faults().fail("select", ENOMEM); },
        {ENOMEM},
        0ms}};
-  for (const auto& [what, arrange, errors, ends] : cases) {
-    Between s;
+  const auto check = [](const Case& c, Between& s) {
+    const auto& [what, arrange, errors, ends] = c;
     arrange(s);
     s.alice.at(2700ms).closes();
     s.bob.at(2900ms).closes();
@@ -234,7 +242,8 @@ TEST(Relay, ThrowsWhatFailed) {
         !expect_that(s.took() == ends,
                      start + "Nothing was left to pass on then: wait for nothing any more."))
       return;
-  }
+  };
+  for (const Case& c : cases) in_both_roles([&](Between& s) { check(c, s); });
 }
 
 // Rule: the descriptors are lent, and what their caller has set up is his.
