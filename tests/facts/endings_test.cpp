@@ -89,6 +89,17 @@ TEST(Endings, OwnSideStaysWritableAfterShutWrButSendSaysEpipe) {
   EXPECT_EQ(send(tcp.mine(), "x"), fails_with(EPIPE));
 }
 
+// Fact: shutdown(2) cuts nothing off that send(2) has taken: the FIN comes behind it.
+TEST(Endings, FinComesBehindWhatTheKernelHolds) {
+  const Pair tcp = narrow_tcp_pair();
+  const auto taken = static_cast<long>(fill(tcp.mine()));
+
+  ASSERT_EQ(::shutdown(tcp.mine(), SHUT_WR), 0);
+
+  EXPECT_EQ(drain(tcp.peer(), k64MiB), returns(taken));
+  EXPECT_EQ(receive(tcp.peer()), end_of_stream());
+}
+
 // Fact 41: closing one of two dups sends no FIN; closing the last one does (close(2), dup(2)).
 TEST(Endings, ClosingOneDupSendsNoFin) {
   Pair tcp = tcp_pair();

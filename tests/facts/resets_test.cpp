@@ -111,6 +111,23 @@ TEST(Reset, InputIsDeliveredBeforeTheReset) {
   EXPECT_EQ(receive(tcp.mine()), fails_with(ECONNRESET));
 }
 
+// Fact: a send that failed takes nothing away from what has arrived: then comes the end, for the
+// send has told the error.
+TEST(Reset, InputOutlivesAFailedSend) {
+  Pair tcp = tcp_pair();
+  ASSERT_EQ(send(tcp.mine(), "unread"), returns(6));
+  ASSERT_TRUE(holds_input(tcp.peer(), 6));
+  ASSERT_EQ(send(tcp.peer(), "reply"), returns(5));
+  ASSERT_TRUE(holds_input(tcp.mine(), 5));
+  tcp.close_peer();
+  ASSERT_TRUE(reaches_state(tcp.mine(), TCP_CLOSE));
+
+  EXPECT_EQ(send(tcp.mine(), "x"), fails_with(ECONNRESET));
+
+  EXPECT_EQ(receive(tcp.mine()), delivers("reply"));
+  EXPECT_EQ(receive(tcp.mine()), end_of_stream());
+}
+
 // Fact: shutdown(2) on a connection that was reset says ENOTCONN.
 TEST(Reset, ShutdownAfterAResetSaysEnotconn) {
   const Pair tcp = reset_pair();

@@ -228,3 +228,18 @@ TEST(Writable, IsNotAFullPipe) {
     EXPECT_EQ(steady_time(), 331ms);
   });
 }
+
+TEST(Writable, IsAFullSocketWhoseReaderHasMadeRoom) {
+  fact("Fact 31: a full socket is not writable, and a send that must not wait says EAGAIN");
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected();
+  alice.window(0).at(331ms).opens_window(65'536);
+  scenario.run([&] {
+    EXPECT_EQ(sent(fd, "x", MSG_DONTWAIT), "-1 EAGAIN");
+    EXPECT_EQ(selected({.write = {fd}}, 120ms), "0");
+    EXPECT_EQ(selected({.write = {fd}}), "1, write {3}");
+    EXPECT_EQ(steady_time(), 331ms);
+    EXPECT_EQ(sent(fd, "x", MSG_DONTWAIT), "1");
+  });
+}
