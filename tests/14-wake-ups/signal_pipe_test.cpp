@@ -32,39 +32,38 @@ bool expect_taken(WakingScenario& scenario, int fd, const Signals& wanted,
                      start + "take() returned " + to_text(taken) + ", and fd() is still readable.");
 }
 
-// A signal that comes with call `i` of take(). False: the check has failed, or there is no such
-// call.
-bool loses_none_at_call(int i, bool has_one_already) {
+// SIGUSR1 comes at such a moment of take(). False: the check has failed, or there is no such
+// moment.
+bool loses_none(Moment moment, int skip, bool has_one_already) {
   WakingScenario scenario;
   const int fd = scenario.make_signal_pipe({SIGUSR1, SIGTERM});
   if (has_one_already) {
-    scenario.signal_at(31ms, SIGUSR1, Handler::own);
+    scenario.signal_at(31ms, SIGTERM, Handler::own);
     scenario.wait_for(fd);
   }
-  const auto calls_before = scenario.own_calls().size();
-  scenario.signal_at_call(i, SIGTERM);
+  scenario.signal_at_moment(moment, skip, SIGUSR1);
 
   const Signals first = scenario.take();
 
-  if (!scenario.has_made_call_since(calls_before, i)) return false;
+  if (!scenario.has_come()) return false;
   const bool is_readable_then = is_readable(fd);
-  std::string start = "SIGTERM came while take() was at work, which returned " + to_text(first) +
+  std::string start = "SIGUSR1 came while take() was at work, which returned " + to_text(first) +
                       ", and then fd() was " + (is_readable_then ? "readable" : "quiet") + ". ";
-  if (!expect_that(contains(first, SIGTERM) || is_readable_then,
+  if (!expect_that(contains(first, SIGUSR1) || is_readable_then,
                    start + "Nothing wakes you for it. Which comes first: emptying the pipe, or "
                            "looking who has come?"))
     return false;
   if (is_readable_then) {
     const Signals second = scenario.take();
     start += "The next take() returned " + to_text(second) + ". ";
-    if (!expect_that(contains(first, SIGTERM) != contains(second, SIGTERM),
+    if (!expect_that(contains(first, SIGUSR1) != contains(second, SIGUSR1),
                      start + "It belongs into one of the two answers.") ||
         !expect_that(!is_readable(fd), start + "Even then fd() is not quiet."))
       return false;
   }
-  scenario.signal_at(scenario.now() + 31ms, SIGTERM, Handler::own);
+  scenario.signal_at(scenario.now() + 31ms, SIGUSR1, Handler::own);
   scenario.let_pass(100ms);
-  return expect_taken(scenario, fd, {SIGTERM}, start + "SIGTERM came again, and ");
+  return expect_taken(scenario, fd, {SIGUSR1}, start + "SIGUSR1 came again, and ");
 }
 
 }  // namespace
@@ -109,10 +108,11 @@ TEST(SignalPipe, LosesNoSignalBetweenTakeAndWait) {
                "Who asks to stop asks once. A program that sleeps on is killed at last, and loses "
                "its clients.",
            .read = "Which first?"});
-  for (const bool has_one_already : {true, false})
-    for (int i = 0; !testing::Test::HasFailure() && loses_none_at_call(i, has_one_already); ++i) {
-    }
-  if (testing::Test::HasFailure()) return;
+  for (const Moment moment : all_moments)
+    for (const bool has_one_already : {true, false})
+      for (int i = 0; !HasFailure() && loses_none(moment, i, has_one_already); ++i) {
+      }
+  if (HasFailure()) return;
   WakingScenario scenario;
   const int fd = scenario.make_signal_pipe({SIGUSR1, SIGTERM});
   (void)scenario.take();
@@ -131,22 +131,23 @@ TEST(SignalPipe, LosesNoSignalWhileItIsMade) {
                    "still at work, is not lost.",
            .why = "Programs are asked to stop while they start, too: by a user who sees a mistake.",
            .read = "Which first?"});
-  for (int i = 0;; ++i) {
-    WakingScenario scenario;
-    for (const int signal : {SIGUSR1, SIGUSR2, SIGTERM}) ignore(signal);
-    const auto calls_before = scenario.own_calls().size();
-    scenario.signal_at_call(i, SIGUSR2);
+  for (const Moment moment : all_moments)
+    for (int skip = 0;; ++skip) {
+      WakingScenario scenario;
+      for (const int signal : {SIGUSR1, SIGUSR2, SIGTERM}) ignore(signal);
+      scenario.signal_at_moment(moment, skip, SIGUSR2);
 
-    const int fd = scenario.make_signal_pipe({SIGUSR2, SIGUSR1, SIGTERM});
+      const int fd = scenario.make_signal_pipe({SIGUSR2, SIGUSR1, SIGTERM});
 
-    if (!scenario.has_made_call_since(calls_before, i)) return;
-    const bool was_handled = scenario.own_handler_runs() > 0;
-    if (was_handled &&
-        !expect_taken(scenario, fd, {SIGUSR2},
-                      "SIGUSR2 came while the constructor was installing the other handlers. What "
-                      "a handler needs must be there before it: its own ran, and "))
-      return;
-  }
+      if (!scenario.has_come()) break;
+      const bool was_handled = scenario.own_handler_runs() > 0;
+      if (was_handled &&
+          !expect_taken(
+              scenario, fd, {SIGUSR2},
+              "SIGUSR2 came while the constructor was installing the other handlers. What "
+              "a handler needs must be there before it: its own ran, and "))
+        return;
+    }
 }
 
 // Rule: signal-safety(7): a handler interrupts anything, and errno is among what it finds.

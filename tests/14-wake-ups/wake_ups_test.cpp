@@ -34,19 +34,18 @@ bool undoes_all_when_a_call_fails(const char* family) {
   }
 }
 
-// A handler calls notify() with call `i` of drain(). False: the check has failed, or there is no
-// such call.
-bool loses_none_at_call(int i, bool has_one_already) {
+// A handler calls notify() at such a moment of drain(). False: the check has failed, or there is no
+// such moment.
+bool loses_none(Moment moment, int skip, bool has_one_already) {
   WakingScenario scenario;
   const int fd = scenario.make_wakeup();
   scenario.handle(SIGUSR1, [&] { scenario.wakeup().notify(); });
   if (has_one_already) scenario.notify();
-  const auto calls_before = scenario.own_calls().size();
-  scenario.signal_at_call(i, SIGUSR1);
+  scenario.signal_at_moment(moment, skip, SIGUSR1);
 
   const bool answer = scenario.drain();
 
-  if (!scenario.has_made_call_since(calls_before, i)) return false;
+  if (!scenario.has_come()) return false;
   const bool is_readable_then = is_readable(fd);
   const std::string start = format(
       "A handler called notify() while drain() was at work, which said "
@@ -164,9 +163,10 @@ TEST(Wakeup, LosesNoNotifyThatComesMeanwhile) {
                    "readable, and the next notify() counts.",
            .why = "Whoever notified has done its part, and will not do it again.",
            .read = "Which first?"});
-  for (const bool has_one_already : {true, false})
-    for (int i = 0; !testing::Test::HasFailure() && loses_none_at_call(i, has_one_already); ++i) {
-    }
+  for (const Moment moment : all_moments)
+    for (const bool has_one_already : {true, false})
+      for (int i = 0; !HasFailure() && loses_none(moment, i, has_one_already); ++i) {
+      }
 }
 
 // Rule: signal-safety(7): a handler interrupts anything, and errno is among what it finds.

@@ -110,6 +110,11 @@ Thrown thrown_by(Function&& function) {
   return thrown;
 }
 
+/// When something comes while a function of the program is at work.
+enum class Moment { before_a_call, after_a_call, at_an_allocation };
+constexpr Moment all_moments[] = {Moment::before_a_call, Moment::after_a_call,
+                                  Moment::at_an_allocation};
+
 /// A scenario whose program has one Wakeup or one SignalPipe.
 class WakingScenario : public grader::Scenario {
  public:
@@ -159,16 +164,26 @@ class WakingScenario : public grader::Scenario {
     run([&] { (void)course::select_until({}, {}, {}, course::Deadline::after(time)); });
   }
 
-  /// The signal comes before (`i` even) or after (odd) call number i / 2 that the program makes
-  /// next.
-  void signal_at_call(int i, int signal) {
-    if (i % 2 == 0) signal_before("", signal, grader::Handler::own, i / 2);
-    if (i % 2 == 1) signal_after("", signal, grader::Handler::own, i / 2);
+  /// Sends `signal` at such a moment, which may not come (awaits_a_moment()); `skip` are left
+  /// alone.
+  void signal_at_moment(Moment moment, int skip, int signal) {
+    const auto own = grader::Handler::own;
+    if (moment == Moment::before_a_call) signal_before("", signal, own, skip);
+    if (moment == Moment::after_a_call) signal_after("", signal, own, skip);
+    if (moment == Moment::at_an_allocation) signal_before("new", signal, own, skip);
   }
 
-  /// Whether it has made that call, when it had made `calls_before` before.
-  [[nodiscard]] bool has_made_call_since(std::size_t calls_before, int i) const {
-    return own_calls().size() - calls_before > static_cast<std::size_t>(i / 2);
+  /// Whether what was sent at a moment has come; else it comes now, and does no harm.
+  bool has_come() {
+    if (!awaits_a_moment()) return true;
+    while (awaits_a_moment())
+      run([] {
+        ::operator delete(::operator new(1));
+        const auto now = course::Deadline::after(0s);
+        (void)course::select_until({}, {}, {}, now);
+      });
+    if (signal_pipe_) (void)take();
+    return false;
   }
 
   /// Makes room for few bytes only in what the program has opened, whatever it is.

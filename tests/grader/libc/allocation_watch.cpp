@@ -8,6 +8,7 @@
 
 #include "libc/caller_filter.hpp"
 #include "libc/handler_watch.hpp"
+#include "libc/program_calls.hpp"
 
 namespace grader {
 namespace {
@@ -17,6 +18,8 @@ constinit thread_local std::ptrdiff_t bytes_in_use = 0;
 
 void* allocate(std::size_t size, const void* caller) noexcept {
   refuse_in_handler("operator new", Unsafe::memory, caller);
+  if (const auto calls = calls_of(caller, CallMoments::allocation))
+    calls.simulation().do_moment(CallMoments::When::before, CallMoments::allocation);
   void* memory = std::malloc(size == 0 ? 1 : size);
   if (inside_program > 0 && memory != nullptr) {
     counts.largest_bytes = std::max(counts.largest_bytes, size);

@@ -109,6 +109,8 @@ void Scenario::thread_after(const std::string& family, std::function<void()> dee
       [this, name, deed = std::move(deed)] { simulation_.run_in_thread(name, deed); });
 }
 
+bool Scenario::awaits_a_moment() const { return !simulation_.moments.empty(); }
+
 void Scenario::handle(int signal, std::function<void()> deed, Handler handler) {
   handlers_do.at(static_cast<std::size_t>(signal)) = std::move(deed);
   install(signal, handler);

@@ -68,13 +68,14 @@ class Scenario {
   /// Sends `signal` to the program at this virtual time. A handler of the scenario's own then takes
   /// the virtual time `takes`, and the other side goes on meanwhile; only when the handler is done
   /// does the call return that it has interrupted. The time was measured before that, as in the
-  /// kernel: the timeval that select(2) leaves does not tell of it. A signal that comes due when the
-  /// program is not running waits for its next run.
+  /// kernel: the timeval that select(2) leaves does not tell of it. A signal that comes due when
+  /// the program is not running waits for its next run.
   void signal_at(Time time, int signal, Handler handler = Handler::plain, Time takes = {});
 
   /// @name Signals and threads in the worst moment
   /// A family is named as in Faults ("select": select, pselect, poll and ppoll; "recv": also read,
-  /// ...); "" is any call at all. `skip` calls of it are left alone first. Calls in handlers and in
+  /// ...); "" is any call at all, and "new" an allocation (signal_before() and
+  /// thread_before() only). `skip` calls of it are left alone first. Calls in handlers and in
   /// other threads are no occasion. What has found no occasion when the program returns waits for
   /// the next run. (No real system can be asked for that: only in the simulation.)
   /// @{
@@ -94,6 +95,9 @@ class Scenario {
                      const std::string& name = "another thread");
   void thread_after(const std::string& family, std::function<void()> deed, int skip = 0,
                     const std::string& name = "another thread");
+
+  /// Whether something of all that still waits for its moment.
+  [[nodiscard]] bool awaits_a_moment() const;
   /// @}
 
   /// Installs a handler for `signal`, which signal_at() and the like can send with Handler::own: it

@@ -17,6 +17,9 @@ class CallMoments {
  public:
   enum class When { before, after };
 
+  /// The family of operator new, which is no call unless it is named.
+  static constexpr const char* allocation = "new";
+
   /// Plans `deed` for the next call of `family` (family_of(); "": any call), after `skip` of them.
   void plan(When when, std::string family, int skip, std::function<void()> deed) {
     plans_.push_back({when, std::move(family), skip, std::move(deed)});
@@ -30,7 +33,8 @@ class CallMoments {
     std::vector<std::function<void()>> due;
     const std::string family = family_of(function);
     for (auto plan = plans_.begin(); plan != plans_.end();) {
-      const bool is_meant = plan->when == when && (plan->family.empty() || plan->family == family);
+      const bool is_meant = plan->when == when &&
+                            (plan->family.empty() ? family != allocation : plan->family == family);
       if (!is_meant || plan->skip-- > 0) {
         ++plan;
         continue;

@@ -136,6 +136,32 @@ TEST(SignalBefore, OfNoFamilyComesBeforeAnyCall) {
   }
 }
 
+TEST(SignalBefore, MayComeInTheMiddleOfAnAllocation) {
+  Scenario scenario;
+  scenario.signal_before("new", SIGUSR1, Handler::own, 1);
+  scenario.run([&] {
+    ::signal(SIGUSR1, tell);
+    const auto one = std::make_unique<int>(1);
+    EXPECT_EQ(is_told, 0);
+    EXPECT_TRUE(scenario.awaits_a_moment());
+    const auto two = std::make_unique<int>(2);
+    EXPECT_EQ(is_told, 1);
+    EXPECT_FALSE(scenario.awaits_a_moment());
+  });
+}
+
+TEST(SignalBefore, OfNoFamilyLeavesAllocationsAlone) {
+  Scenario scenario;
+  scenario.signal_before("", SIGUSR1, Handler::own, 1);
+  scenario.run([&] {
+    ::signal(SIGUSR1, tell);
+    const auto one = std::make_unique<int>(1);
+    EXPECT_EQ(is_told, 0);
+    EXPECT_EQ(selected({}, 0s), "0");
+    EXPECT_EQ(is_told, 1);
+  });
+}
+
 TEST(SignalBefore, WaitsForTheNextRun) {
   Scenario scenario;
   scenario.signal_before("select", SIGUSR1, Handler::plain);
