@@ -41,10 +41,10 @@ namespace course {
 /// within `stagger` (above 0; the RFC suggests 250 ms) of the start of its attempt, the next one is
 /// tried beside it, and its own attempt goes on. When an attempt fails, any of them, the next one
 /// begins at once, and the time to the one after that counts from there. Attempts begin in the
-/// order of `addresses`, one for each, and none after the deadline. The first to accept wins,
-/// whoever it is and whenever it began; of several that accept in one instant, any. All other
-/// attempts are given up and their sockets closed before this returns or throws. A failure of one
-/// address never ends the attempts at others.
+/// order of `addresses`, one for each. The first to accept wins, whoever it is and whenever it
+/// began; of several that accept in one instant, any. All other attempts are given up and their
+/// sockets closed before this returns or throws. A failure of one address never ends the attempts
+/// at others.
 ///
 /// In all else like connect_until(), in what it throws too: the last failure is the one that came
 /// last; of several addresses that had been tried and had not answered by the deadline, what()

@@ -79,6 +79,8 @@ struct Outcome {
     if (error == EINPROGRESS)
       return "EINPROGRESS is what connect said when it began. Why an attempt failed is what "
              "SO_ERROR says.";
+    if (has_returned && socket.get() < 0)
+      return "The Fd returned owns nothing: hand over the one that owns the socket.";
     if (has_returned && !is_open)
       return "It was closed on the way out: take it from its owner before the others are closed.";
     if (error == 0)
