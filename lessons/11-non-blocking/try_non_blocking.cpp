@@ -35,14 +35,14 @@ using namespace std::chrono_literals;
 constexpr const char* usage =
     "usage: try_non_blocking [--port N] [--workers N] [--seconds S] [--limit BYTES]\n"
     "                        [--flood BYTES] [--trust]\n\n"
-    "Workers, each a process of its own, share one listening socket. Each asks select about it\n"
-    "and about its clients, does something else for 0.1 s, and then tries: accepts, or receives\n"
-    "and tells what came.\n"
-    "  --port N       port of 127.0.0.1 to listen on; 0 (default): the kernel chooses one\n"
+    "Workers, each a process of its own, share one listening socket. Each asks select\n"
+    "about it and about its clients, does something else for 0.1 s, and then tries:\n"
+    "accepts, or receives and tells what came.\n"
+    "  --port N       port of 127.0.0.1 to listen on; 0 (default): the kernel chooses\n"
     "  --workers N    how many (2)\n"
     "  --seconds S    leave after S seconds (5)\n"
     "  --limit BYTES  of one client at a time (65536)\n"
-    "  --flood BYTES  first send each client as much of that as it takes without waiting (0)\n"
+    "  --flood BYTES  first send each client that much, as far as it takes it (0)\n"
     "  --trust        all sockets block, and what select says is trusted\n\n"
     "Exit status: 0 all have left in time, 1 something failed, 2 wrong usage.\n";
 
