@@ -57,11 +57,13 @@ class Netcat {
   }
 
  private:
+  [[nodiscard]] std::size_t waiting_for_peer() const { return with_queue_ ? for_peer_.size() : 0; }
+
   void take_a_turn() {
     std::vector<int> readers, writers;
-    if (in_is_open_ && for_peer_.size() < waiting_max_bytes) readers.push_back(STDIN_FILENO);
+    if (in_is_open_ && waiting_for_peer() < waiting_max_bytes) readers.push_back(STDIN_FILENO);
     if (peer_talks_ && for_screen_.size() < waiting_max_bytes) readers.push_back(sock_);
-    if (with_queue_ && for_peer_.wants_write()) writers.push_back(sock_);
+    if (waiting_for_peer() > 0) writers.push_back(sock_);
     if (!for_screen_.empty()) writers.push_back(STDOUT_FILENO);
     const auto ready = course::select_until(readers, writers, {}, course::Deadline::never());
     const auto contains = [](const std::vector<int>& list, int fd) {
@@ -71,7 +73,7 @@ class Netcat {
     if (contains(ready.readable, STDIN_FILENO)) read_and_send();
     if (contains(ready.writable, sock_)) flush();
     if (contains(ready.writable, STDOUT_FILENO)) write();
-    if (!in_is_open_ && !is_told_ && !(with_queue_ && for_peer_.wants_write())) {
+    if (!in_is_open_ && !is_told_ && waiting_for_peer() == 0) {
       (void)::shutdown(sock_, SHUT_WR);  // ENOTCONN: what is received tells
       is_told_ = true;
     }
