@@ -149,7 +149,7 @@ TEST(SignalPipe, UndoesAllWhenItCannotBeMade) {
     if (error == EMFILE)
       for (const char* family : {"pipe", "eventfd", "socketpair", "socket"})
         scenario.faults().fail(family, EMFILE);
-    const Thrown thrown = thrown_by([&] { scenario.make_signal_pipe(signals); });
+    const Thrown thrown = thrown_by([&, &named = signals] { scenario.make_signal_pipe(named); });
     const auto failed = scenario.failed_call(error);
     const std::string call = failed ? family_of(failed->function) : "";
     const std::string start = std::string(what) + ", and the constructor " + thrown.told();
