@@ -43,11 +43,11 @@ void set_nonblocking(int fd, bool on);
 /// The next client of the listening socket `listener` (borrowed, in non-blocking mode): a stream
 /// socket in non-blocking mode, FD_CLOEXEC, which the caller owns. Nothing, when nobody waits to be
 /// accepted, even if select said otherwise a moment ago. EINTR and the accept errors that concern
-/// one connection (accept(2), "Error handling", for the network errors EPROTO, ENETDOWN, …; ERRORS
-/// for ECONNABORTED) are passed over: the next in the queue is tried. Throws std::system_error with
-/// errno and what() naming the call for any other, which concerns the listener (EBADF, EINVAL,
-/// ENOTSOCK, EOPNOTSUPP) or the process (EMFILE, ENFILE, ENOBUFS, …), and when the client cannot be
-/// made what it should be; then no descriptor of a client stays open.
+/// one connection (accept(2), "Error handling", for the network errors EPROTO, ENETDOWN, …, but not
+/// EOPNOTSUPP; ERRORS for ECONNABORTED) are passed over: the next in the queue is tried. Throws
+/// std::system_error with errno and what() naming the call for any other, which concerns the
+/// listener (EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP) or the process (EMFILE, ENFILE, ENOBUFS, …), and
+/// when the client cannot be made what it should be; then no descriptor of a client stays open.
 [[nodiscard]] std::optional<Fd> try_accept(int listener);
 
 /// Receives what is there on the stream socket `fd` (borrowed, in non-blocking mode), but no more

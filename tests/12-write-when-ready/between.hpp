@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -21,6 +22,7 @@ namespace grader {
 struct Outcome {
   bool has_returned = false;
   std::error_code code{};  ///< of the std::system_error that it threw
+  std::string what{};      ///< of that std::system_error
   std::string other{};     ///< what else it threw
 
   /// "returned", "threw ECONNRESET", ...: how a sentence about it goes on.
@@ -30,6 +32,12 @@ struct Outcome {
   }
   [[nodiscard]] bool has_thrown(int error) const {
     return !has_returned && other.empty() && is_errno(code, error);
+  }
+  /// Whether what() has one of these words, each a part of a call's name.
+  [[nodiscard]] bool names(const std::vector<std::string_view>& words) const {
+    return std::any_of(words.begin(), words.end(), [this](std::string_view word) {
+      return what.find(word) != std::string::npos;
+    });
   }
 };
 
@@ -63,6 +71,7 @@ class Between : public Scenario {
       outcome.has_returned = true;
     } catch (const std::system_error& error) {
       outcome.code = error.code();
+      outcome.what = error.what();
     } catch (const std::exception& error) {
       outcome.other = format("\"%s\", which has no errno", error.what());
     } catch (...) {

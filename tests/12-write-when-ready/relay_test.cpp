@@ -24,8 +24,8 @@ bool expect_texts(const Between& s, const Outcome& outcome, const std::string& f
                   const std::string& advice) {
   const auto expect = [&](const Peer& who, const std::string& wanted) {
     return expect_that(who.received() == wanted,
-                       start + who.name() + " got " + quoted(who.received(), 40) + " instead of " +
-                           quoted(wanted, 40) + ", and relay " + outcome.told() + ". " + advice);
+                       start + who.name() + " " + how_differs(who.received(), wanted) +
+                           ", and relay " + outcome.told() + ". " + advice);
   };
   return expect(s.bob, for_bob) && expect(s.alice, for_alice);
 }
@@ -88,7 +88,7 @@ TEST(Relay, KeepsTheOrderBehindWhatWaits) {
       s.alice.at(31ms).sends("one two ").at(53ms).sends("three ").at(97ms).sends("four ");
       s.bob.at(53ms).reads(room).at(97ms).reads(1).at(347ms).reads(room);
       s.bob.at(583ms).resumes_reading().at(2700ms).closes();
-      s.alice.at(347ms).sends("five ").at(583ms).sends("six").closes();
+      s.alice.at(347ms).sends("five ").at(583ms).sends("six").at(1219ms).closes();
 
       const Outcome outcome = s.relay();
 
@@ -227,24 +227,29 @@ TEST(Relay, StopsReceivingAtTheHighMark) {
   explain({.rule = "When marks.high bytes wait for one side, receive nothing from the other.",
            .why = "One client that does not read would otherwise eat all the memory there is.",
            .read = "Backpressure"});
-  constexpr std::size_t high = 10'000;
-  in_both_roles([&](Between& s) {
-    s.bob.window(1'000).stops_reading().at(2700ms).resets();
-    s.alice.at(31ms).sends(letters(1'000)).at(53ms).sends(letters(200'000));
+  constexpr std::size_t high = 1'000, far_too_much = 200'000;
+  const auto check = [&](Between& s, bool fails) {
+    s.bob.window(100).stops_reading();
+    if (fails) s.bob.at(53ms).sends("are you there?");
+    s.bob.at(2700ms).resets();
+    s.alice.window_to_program(far_too_much).at(31ms).sends(letters(100)).at(53ms);
+    s.alice.sends(letters(far_too_much - 100));
+    if (fails) s.alice.resets();
     std::size_t waiting = 0;
     s.looks_at(1219ms, [&] { waiting = Between::waiting(s.alice, s.bob); });
 
-    s.relay({.high = high, .low = 2'000});
+    s.relay({.high = high, .low = 200});
 
     const std::string start = format(
-        "bob took 1000 bytes and then no more, alice sent 200000, and the high-water mark was "
-        "10000: %zu bytes waited for him in your queue. ",
-        waiting);
+        "bob took 100 bytes and then no more, alice sent %zu%s, and the high-water mark was "
+        "1000: %zu bytes waited for him in your queue. ",
+        far_too_much, fails ? " and reset, as a send to her told" : "", waiting);
     if (expect_that(waiting <= high + 65'536,
-                    start + "Receive nothing from alice while so much waits: then her sends wait, "
-                            "and not your memory."))
+                    start + "Receive nothing from alice while so much waits, and no more than "
+                            "65,536 bytes at once: then her sends wait, and not your memory."))
       expect_that(waiting >= high, start + "Up to the mark, receiving goes on.");
-  });
+  };
+  for (const bool fails : {false, true}) in_both_roles([&](Between& s) { check(s, fails); });
 }
 
 // Rule: between the marks it stays as it is, so that a pause is worth it.
@@ -323,22 +328,22 @@ TEST(Relay, NeitherDirectionWaitsForTheOther) {
                 arrival(s.alice, 13) + ". A side that does not read is still heard."))
       return;
   }
-  constexpr std::size_t much = 3'000;
+  constexpr std::size_t much = 1'000;
   for (const bool is_alice : {true, false}) {
     Between s;
     Peer& first_talks = is_alice ? s.alice : s.bob;
     Peer& other = is_alice ? s.bob : s.alice;
-    for (Peer* who : {&s.alice, &s.bob}) who->window(500).window_to_program(500);
-    first_talks.stops_reading().at(31ms).sends(letters(much)).finishes_sending().resumes_reading();
-    other.at(31ms).sends(letters(much)).finishes_sending();
+    for (Peer* who : {&s.alice, &s.bob}) who->window(150).window_to_program(150);
+    first_talks.stops_reading().at(31ms).sends(letters(much)).resumes_reading().at(2700ms).closes();
+    other.at(31ms).sends(letters(much)).at(2900ms).closes();
 
-    const Outcome outcome = s.relay({.high = 1'000, .low = 300});
+    const Outcome outcome = s.relay({.high = 300, .low = 100});
 
     if (!expect_texts(s, outcome, letters(much), letters(much),
-                      format("Both said 3000 bytes, and %s listened only after that: ",
+                      format("Both said 1000 bytes, and %s listened only after that: ",
                              first_talks.name().c_str()),
                       "Pass on both ways, each as far as it goes.") ||
-        !expect_returned(outcome, "Both said 3000 bytes, "))
+        !expect_returned(outcome, "Both said 1000 bytes, "))
       return;
   }
 }
