@@ -214,7 +214,7 @@ TEST(Relay, ThrowsWhatFailed) {
        any},
       {"Receiving said ETIMEDOUT",
        [](Between& s) {
-         s.faults().fail("recv", ETIMEDOUT);
+         s.looks_at(347ms, [&s] { s.faults().fail("recv", ETIMEDOUT); });  // whoever tries sooner
          s.alice.at(347ms).sends("hello");
        },
        {ETIMEDOUT},
