@@ -82,6 +82,20 @@ void limit(int resource, rlim_t soft, rlim_t hard) {
   setrlimit(static_cast<__rlimit_resource>(resource), &value);
 }
 
+// Who started the grader may have ignored or blocked signals (nohup(1), a shell that runs it in the
+// background), and an exec leaves them so.
+void forget_inherited_signals() {
+  for (int signal = 1; signal < NSIG; ++signal) {
+    struct sigaction action {};
+    if (real().sigaction(signal, nullptr, &action) != 0 || action.sa_handler != SIG_IGN) continue;
+    action = {};  // SIG_DFL; signal(2) would set SA_RESTART as well
+    real().sigaction(signal, &action, nullptr);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  real().pthread_sigmask(SIG_SETMASK, &none, nullptr);
+}
+
 // The hard limit leaves room for the scenarios that lend a high number.
 void limit_descriptors(const Limits& limits) {
   rlimit now{};
@@ -123,6 +137,7 @@ void become_check_process(const Limits& limits, int output_fd, pid_t parent) {
   limit(RLIMIT_CPU, cpu_seconds, cpu_seconds);  // SIGKILL: nobody can ignore it
   limit(RLIMIT_STACK, stack_bytes_max, stack_bytes_max);
   ::signal(SIGPIPE, SIG_DFL);
+  forget_inherited_signals();
   if (is_sanitized()) return;
   mallopt(M_PERTURB,
           heap_garbage);  // fresh memory is never zero by luck, and the same in every run
