@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "libc/caller_filter.hpp"
 #include "libc/real_libc.hpp"
 #include "runner/system_call_filter.hpp"
 #include "simulation/text.hpp"
@@ -60,6 +61,7 @@ const char* bad_access_text(const siginfo_t& info) {
 // On a stack of its own, so that an overflow of the ordinary one can be told from another bad
 // access.
 void on_bad_access(int signal, siginfo_t* info, void*) {
+  const Outside outside;
   if (the_recording != nullptr) put(the_recording->crash_note, bad_access_text(*info));
   real().signal(signal, SIG_DFL);
   ::raise(signal);

@@ -1,6 +1,8 @@
 // Signal handlers that do what no handler may.
 #include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <sys/select.h>
 #include <syslog.h>
@@ -246,6 +248,66 @@ MISBEHAVIOUR(BlockedHandler, WritingUntilThereIsRoom) {
     while (::write(ends[1], "x", 1) != 1) {
     }
   });
+}
+
+// Gives: stuck, crash
+// Says: killed by SIGSEGV (Segmentation fault) in the handler of SIGUSR1: use of a null pointer
+// Sanitized: stuck, crash
+// Sanitized says: a sanitizer found a mistake and ended the program
+MISBEHAVIOUR(CrashedHandler, ByANullPointer) {
+  static volatile int* volatile nothing = nullptr;
+  wait_for(world, [](int) { *nothing = 1; });
+}
+
+// Gives: stuck, crash
+// Says: killed by SIGSEGV (Segmentation fault) in the handler of SIGUSR1: use of a null pointer
+// Sanitized: stuck, crash
+// Sanitized says: a sanitizer found a mistake and ended the program
+MISBEHAVIOUR(CrashedHandler, OfTheCheckThatCallsTheProgram) {
+  static volatile int* volatile nothing = nullptr;
+  world.scenario.handle(SIGUSR1, [] { *nothing = 1; });
+  world.scenario.signal_at(331ms, SIGUSR1, grader::Handler::own);
+  ::select(0, nullptr, nullptr, nullptr, nullptr);
+}
+
+// Gives: stuck, crash
+// Says: killed by SIGSEGV (Segmentation fault) in the handler of SIGUSR1. What a handler uses
+// Sanitized: stuck, crash
+// Sanitized says: a sanitizer found a mistake and ended the program
+MISBEHAVIOUR(CrashedHandler, ThatBlocksAllSignals) {
+  static volatile int* volatile nothing = nullptr;
+  struct sigaction action {};
+  action.sa_handler = [](int) { *nothing = 1; };
+  sigfillset(&action.sa_mask);
+  ::sigaction(SIGUSR1, &action, nullptr);
+  ::raise(SIGUSR1);
+}
+
+// Gives: stuck, crash
+// Says: the program was killed by SIGABRT (Aborted) in the handler of SIGUSR1
+MISBEHAVIOUR(CrashedHandler, ByAbort) {
+  wait_for(world, [](int) { std::abort(); });
+}
+
+// Gives: stuck, crash
+// Says: killed by SIGSEGV (Segmentation fault): use of a null pointer
+// Sanitized: stuck, crash
+// Sanitized says: a sanitizer found a mistake and ended the program
+MISBEHAVIOUR(CrashedHandler, LeftByAJump) {
+  static volatile int* volatile nothing = nullptr;
+  static sigjmp_buf place;
+  if (sigsetjmp(place, 1) == 0) wait_for(world, [](int) { siglongjmp(place, 1); });
+  *nothing = 1;
+}
+
+// Gives: stuck, crash
+// Says: killed by SIGSEGV (Segmentation fault): use of a null pointer
+// Sanitized: stuck, crash
+// Sanitized says: a sanitizer found a mistake and ended the program
+MISBEHAVIOUR(CrashedHandler, NotWhenTheHandlerIsDone) {
+  static volatile int* volatile nothing = nullptr;
+  wait_for(world, [](int) {});
+  *nothing = 1;
 }
 
 // Gives: stuck, blocked for ever
