@@ -321,6 +321,47 @@ MISBEHAVIOUR(LostSignal, BetweenTheCheckAndTheWait) {
 }
 
 // Gives: stuck, blocked for ever
+// Says: Note: SIGUSR1 came after your last look and before select began: its handler ran in that
+// gap
+MISBEHAVIOUR(LostSignal, ThoughAnotherThreadMakesCallsMeanwhile) {
+  static volatile sig_atomic_t is_told = 0;
+  static int ends[2];
+  (void)!::pipe(ends);
+  world.scenario.signal_before("select", SIGUSR1);
+  world.scenario.thread_at(331ms, [] { (void)!::write(ends[1], "x", 1); });
+  ::signal(SIGUSR1, [](int) { is_told = 1; });
+  while (is_told == 0) ::select(0, nullptr, nullptr, nullptr, nullptr);
+}
+
+// Gives: stuck, blocked for ever
+// Says: Note: SIGUSR1 came after your last look and before poll began: its handler ran in that gap
+MISBEHAVIOUR(LostSignal, ThoughAThreadMakesCallsInTheSameGap) {
+  static volatile sig_atomic_t is_told = 0;
+  static int ends[2];
+  (void)!::pipe(ends);
+  const auto write = [] { (void)!::write(ends[1], "x", 1); };
+  world.scenario.thread_before("select", write);
+  world.scenario.signal_before("select", SIGUSR1);
+  world.scenario.thread_before("select", write);
+  ::signal(SIGUSR1, [](int) { is_told = 1; });
+  while (is_told == 0) ::poll(nullptr, 0, -1);
+}
+
+// Gives: stuck, blocked for ever
+// Says: Note: SIGUSR1 came after your last look and before read began: its handler ran in that gap
+MISBEHAVIOUR(LostSignal, ThoughAnotherHandlerMakesCallsMeanwhile) {
+  static volatile sig_atomic_t is_told = 0;
+  static int ends[2];
+  (void)!::pipe(ends);
+  world.scenario.signal_before("recv", SIGUSR1);
+  world.scenario.signal_at(331ms, SIGUSR2, grader::Handler::own);
+  ::signal(SIGUSR1, [](int) { is_told = 1; });
+  ::signal(SIGUSR2, [](int) { (void)::fcntl(ends[0], F_GETFD); });
+  char byte = 0;
+  while (is_told == 0) (void)!::read(ends[0], &byte, 1);  // SIGUSR2 restarts it
+}
+
+// Gives: stuck, blocked for ever
 // Says: Note: SIGUSR1 came after your last look and before pselect began: its handler ran in that
 // gap
 MISBEHAVIOUR(LostSignal, ThatPselectCouldNotLetInForItWasNotBlocked) {
