@@ -389,6 +389,10 @@ def rows_of(items):
 
 
 def cut_to_size(rows):
+    """What is too long is left to its first scenario, and if that is too long, to its ends."""
+    if len(rows) <= ROWS_MAX:
+        return rows
+    rows = rows[:next((i for i, row in enumerate(rows) if row.kind == "scenario"), len(rows))]
     if len(rows) <= ROWS_MAX:
         return rows
     kept_at_start = ROWS_MAX - ROWS_KEPT_AT_END - 1

@@ -31,8 +31,9 @@ namespace course {
 ///
 /// Throws std::system_error: ETIMEDOUT and what() naming the address that had not answered when the
 /// deadline passed (Endpoint::to_string()); or, when every address has failed, the errno of the
-/// last failure and what() naming its address (a family that is not available is reported only when
-/// nothing else failed; then too the last); or the errno of a wait that failed, any but EINTR.
+/// last failure and what() naming its address (a family that is not available counts only when
+/// nothing else has failed; then it is the last of them); or the errno of a wait that failed, any
+/// but EINTR.
 /// Throws std::invalid_argument when there are no addresses. Every socket but the one returned is
 /// closed by then.
 [[nodiscard]] Fd connect_until(std::span<const Endpoint> addresses, Deadline deadline);

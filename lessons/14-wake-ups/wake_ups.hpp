@@ -61,7 +61,8 @@ class SignalPipe {
   explicit SignalPipe(std::span<const int> signals);
 
   /// The dispositions are what they were before, flags and masks of handlers included; what it
-  /// opened is closed. What has not been taken is forgotten.
+  /// opened is closed. What has not been taken is forgotten. A signal that arrives meanwhile is
+  /// handled as before or forgotten, and does no harm.
   ~SignalPipe();
   SignalPipe(const SignalPipe&) = delete;
   SignalPipe& operator=(const SignalPipe&) = delete;

@@ -118,6 +118,7 @@ TEST(ConnectRace, ClosesTheLosers) {
   const bool is_second = won.connected_to == second.name();
   const Peer& loser = is_second ? third : second;
   const bool is_told = loser.saw_the_end() || loser.saw_a_reset();
+  const auto begun = scenario.begun();
   won.socket.reset();
   const auto lost = scenario.connect_race({"192.0.2.10", "192.0.2.40"}, 700ms);
 
@@ -129,8 +130,13 @@ TEST(ConnectRace, ClosesTheLosers) {
       "192.0.2.10 was silent; 192.0.2.20 and 192.0.2.30 accepted in the same instant, at 600 ms.";
   expect_connected(won, is_second ? second : third, 600ms, situation,
                    "Return either of the two.") &&
+      expect_begun(
+          begun, {{"192.0.2.10:7967", 0s}, {"192.0.2.20:7967", 217ms}, {"192.0.2.30:7967", 434ms}},
+          won, "192.0.2.10 was silent, and the stagger was 217 ms. Try all three.") &&
       expect_that(won.left_open == 0 && is_told,
-                  situation + " Besides the one returned," + left(won)) &&
+                  situation + (won.left_open == 0 ? " The one that was not returned is still "
+                                                    "connected."
+                                                  : " Besides the one returned," + left(won))) &&
       expect_that(lost.left_open == 0, "Nobody answered by the deadline, and" + left(lost));
 }
 

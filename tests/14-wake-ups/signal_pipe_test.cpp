@@ -130,7 +130,7 @@ TEST(SignalPipe, LosesNoSignalWhileItIsMade) {
   explain({.rule = "A signal that comes when its handler is installed, while the constructor is "
                    "still at work, is not lost.",
            .why = "Programs are asked to stop while they start, too: by a user who sees a mistake.",
-           .read = "Which first?"});
+           .read = "What is lent"});
   for (const Moment moment : all_moments)
     for (int skip = 0;; ++skip) {
       WakingScenario scenario;

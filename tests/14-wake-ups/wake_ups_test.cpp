@@ -149,9 +149,12 @@ TEST(Wakeup, WakesFromAnotherThread) {
     const Time woken = scenario.wait_for(fd);
     const std::string start = "Another thread called notify() at " + shown(wanted);
 
-    if (!expect_that(woken == wanted, start + ", and select, which waited for fd(), returned at " +
-                                          shown(woken) +
-                                          ". Whoever calls notify(), fd() becomes readable.") ||
+    if (!expect_that(woken == wanted,
+                     start + ", and select, which waited for fd(), returned at " + shown(woken) +
+                         (woken < wanted ? ": fd() was readable though drain() had been "
+                                           "called. One drain() takes all that is there."
+                                         : ". Whoever calls notify(), fd() becomes "
+                                           "readable.")) ||
         !expect_that(scenario.drain(), start + ", and drain() said false."))
       return;
   }
@@ -204,7 +207,7 @@ TEST(Wakeup, OpensWhatNeverWaitsAndIsNotInherited) {
                    "end, also when the constructor throws.",
            .why = "A blocking end waits in the one moment in which it must not, and a program that "
                   "is started would hold both ends.",
-           .read = "Your task"});
+           .read = "A byte to yourself"});
   {
     WakingScenario scenario;
     scenario.make_wakeup();

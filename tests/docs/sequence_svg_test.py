@@ -262,6 +262,12 @@ class ScenariosAndRuns(unittest.TestCase):
             ["2 s", "close(3) = 0", "scenario 2", "0 s", "close(4) = 0"],
         )
 
+    def test_what_is_too_long_is_left_to_its_first_scenario(self):
+        entries = [call(0, 0, "close(3)", "0", scenario=1)]
+        for number in range(2, 200):
+            entries.append(call(0, 0, f"{chr(97 + number % 26)}{number % 7}()", "0", scenario=number))
+        self.assertEqual(texts(draw(*entries))[2:], ["0 s", "close(3) = 0"])
+
     def test_a_dashed_line_parts_two_runs(self):
         entries = [
             call(0, 0, "bind(3)", "0", scenario=1, run=0),

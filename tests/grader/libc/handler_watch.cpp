@@ -5,6 +5,7 @@
 
 #include "libc/caller_filter.hpp"
 #include "libc/real_libc.hpp"
+#include "runner/check_process.hpp"
 #include "simulation/simulation.hpp"
 
 namespace grader {
@@ -66,7 +67,7 @@ bool remove_watch(int signal, struct sigaction& action) {
 
 InHandler::InHandler(int signal) : errno_before_(errno), signal_before_(handled_signal) {
   ++handler_depth;
-  handled_signal = signal;
+  current_recording().handled_signal = handled_signal = signal;
   errno = errno_of_nobody;
 }
 
@@ -77,8 +78,13 @@ InHandler::~InHandler() {
     changed_errno = errno;
     changed_signal = handled_signal;
   }
-  handled_signal = signal_before_;
+  current_recording().handled_signal = handled_signal = signal_before_;
   --handler_depth;
+}
+
+void leave_all_handlers() {
+  if (handler_depth == 0) return;
+  current_recording().handled_signal = handled_signal = handler_depth = 0;
 }
 
 int watched_sigaction(int signal, const struct sigaction* action, struct sigaction* old) {

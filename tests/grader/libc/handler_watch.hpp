@@ -34,6 +34,9 @@ class InHandler {
   int errno_before_, signal_before_;
 };
 
+/// What a jump out of a handler does to all that this thread is in.
+void leave_all_handlers();
+
 /// sigaction(2) and signal(2) for the program: its handler is watched, and otherwise nothing is
 /// different. Flags, masks and what is told of an old disposition are as the program gave them.
 int watched_sigaction(int signal, const struct sigaction* action, struct sigaction* old);

@@ -132,7 +132,7 @@ UNSAFE(int, pthread_cond_broadcast, "pthread_cond_broadcast (std::condition_vari
 
 #define JUMPS(name, parameters)                           \
   EXPORT __attribute__((noreturn)) void name parameters { \
-    grader::handler_depth = grader::handled_signal = 0;   \
+    grader::leave_all_handlers();                         \
     real().name(buffer, value);                           \
     __builtin_unreachable();                              \
   }

@@ -60,6 +60,7 @@ void Recording::reset() {
   finished = false;
   in_program = false;
   in_pipe_write = false;
+  handled_signal = 0;
   verdict = Verdict::none;
   verdict_line = 0;
   virtual_ns = 0;

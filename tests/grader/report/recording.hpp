@@ -87,6 +87,7 @@ struct Recording {
   int verdict_line;
   char hint[600];  ///< a diagnosis from the arguments of the last calls
   char crash_note[240];
+  std::atomic<int> handled_signal;  ///< the child is inside the program's handler of it; 0: of none
   char computing_note[240];  ///< what it means that the processor time is used up; empty: nothing
   char rule[400], why[600], read[160];   ///< Explanation of the check
   std::atomic<std::int64_t> virtual_ns;  ///< virtual time that has passed, in all scenarios

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "libc/caller_filter.hpp"
 #include "libc/real_libc.hpp"
 #include "runner/system_call_filter.hpp"
 #include "simulation/text.hpp"
@@ -60,6 +61,7 @@ const char* bad_access_text(const siginfo_t& info) {
 // On a stack of its own, so that an overflow of the ordinary one can be told from another bad
 // access.
 void on_bad_access(int signal, siginfo_t* info, void*) {
+  const Outside outside;
   if (the_recording != nullptr) put(the_recording->crash_note, bad_access_text(*info));
   real().signal(signal, SIG_DFL);
   ::raise(signal);
@@ -80,6 +82,20 @@ void watch_bad_accesses() {
 void limit(int resource, rlim_t soft, rlim_t hard) {
   const rlimit value{soft, hard};
   setrlimit(static_cast<__rlimit_resource>(resource), &value);
+}
+
+// Who started the grader may have ignored or blocked signals (nohup(1), a shell that runs it in the
+// background), and an exec leaves them so.
+void forget_inherited_signals() {
+  for (int signal = 1; signal < NSIG; ++signal) {
+    struct sigaction action {};
+    if (real().sigaction(signal, nullptr, &action) != 0 || action.sa_handler != SIG_IGN) continue;
+    action = {};  // SIG_DFL; signal(2) would set SA_RESTART as well
+    real().sigaction(signal, &action, nullptr);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  real().pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
 // The hard limit leaves room for the scenarios that lend a high number.
@@ -123,6 +139,7 @@ void become_check_process(const Limits& limits, int output_fd, pid_t parent) {
   limit(RLIMIT_CPU, cpu_seconds, cpu_seconds);  // SIGKILL: nobody can ignore it
   limit(RLIMIT_STACK, stack_bytes_max, stack_bytes_max);
   ::signal(SIGPIPE, SIG_DFL);
+  forget_inherited_signals();
   if (is_sanitized()) return;
   mallopt(M_PERTURB,
           heap_garbage);  // fresh memory is never zero by luck, and the same in every run

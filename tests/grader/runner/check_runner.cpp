@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <system_error>
 #include <utility>
@@ -207,6 +208,15 @@ std::string text_for(Verdict verdict, const Recording& recording, const Limits& 
   }
 }
 
+bool is_bad_access(int signal) { return signal == SIGSEGV || signal == SIGBUS; }
+
+// Nobody but kill, raise or the scenario sends it.
+bool is_sent_on_purpose(int signal) {
+  constexpr int sent[] = {SIGHUP, SIGINT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM};
+  return std::find(std::begin(sent), std::end(sent), signal) != std::end(sent) ||
+         signal >= SIGRTMIN;
+}
+
 std::string text_for_signal(int signal, const Recording& recording) {
   if (signal == SIGPIPE)
     return format(
@@ -214,8 +224,17 @@ std::string text_for_signal(int signal, const Recording& recording) {
         "the process",
         recording.in_pipe_write ? "wrote to a pipe that nobody reads any more"
                                 : "sent to a peer that was gone");
-  return format("the program was killed by %s (%s)", signal_name(signal).c_str(),
-                strsignal(signal));
+  const int handled = recording.handled_signal;
+  const std::string note = get(recording.crash_note);
+  std::string text =
+      format("the program was killed by %s (%s)", signal_name(signal).c_str(), strsignal(signal));
+  if (handled != 0) text += " in the handler of " + signal_name(handled);
+  if (is_sent_on_purpose(signal))
+    text += ": it had no handler then, and its default is to end the process";
+  if (!note.empty()) text += ": " + note;
+  if (handled != 0 && is_bad_access(signal))
+    text += ". What a handler uses must be there as long as it is installed.";
+  return text;
 }
 
 State state_for(Verdict verdict) {
@@ -295,10 +314,7 @@ void judge(CheckResult& result, const Recording& recording, const End& end, cons
     result.complaints.push_back({text_for(result.verdict, recording, limits), "", 0});
   } else if (WIFSIGNALED(end.status)) {
     result.verdict = Verdict::crash;
-    const std::string note = get(recording.crash_note);
-    result.complaints.push_back(
-        {text_for_signal(WTERMSIG(end.status), recording) + (note.empty() ? "" : ": " + note), "",
-         0});
+    result.complaints.push_back({text_for_signal(WTERMSIG(end.status), recording), "", 0});
   } else if (!recording.finished) {
     const int status = WEXITSTATUS(end.status);
     result.verdict = status == 0 ? Verdict::ended_process : Verdict::crash;

@@ -106,10 +106,7 @@ bool Peer::send_now(const std::string& data, std::size_t& offset) {
                                      MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && errno == EAGAIN && !is_in_vain) break;
     if (sent <= 0) {
-      const int error = errno;
-      simulation_.recorder.peer(name(), "sends", name() + " cannot send: " + error_name(error));
-      // A reset is told once, and here it was, before the peer has read: what it reads will be 0.
-      if (error == ECONNRESET || error == EPIPE) note_reset();
+      note_failed_send(errno);
       return true;
     }
     offset += static_cast<std::size_t>(sent);
@@ -174,8 +171,10 @@ Peer& Peer::sends_urgent(char byte) {
   return add([this, byte] {
     if (connection_.peer_fd < 0 || reset_at_) return true;
     demand(!connection_.is_pipe(), "sends_urgent");
-    if (real().send(connection_.peer_fd, &byte, 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+    if (real().send(connection_.peer_fd, &byte, 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL) != 1) {
+      note_failed_send(errno);
       return true;
+    }
     ++connection_.peer_sent;
     connection_.peer_sent_urgent = true;
     settle();
@@ -370,6 +369,13 @@ bool Peer::notice_late_reset() {
   if (error == 0) return false;
   note_reset();
   return true;
+}
+
+// A reset is told once, and here it was, before the peer has read: what it reads will be 0. After
+// its own end EPIPE says no more than that.
+void Peer::note_failed_send(int error) {
+  simulation_.recorder.peer(name(), "sends", name() + " cannot send: " + error_name(error));
+  if (error == ECONNRESET || (error == EPIPE && !connection_.peer_finished)) note_reset();
 }
 
 void Peer::note_reset() {

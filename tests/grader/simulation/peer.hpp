@@ -180,6 +180,7 @@ class Peer {
   bool drain(std::size_t bytes_max);
   bool notice_late_reset();
   void note_reset();
+  void note_failed_send(int error);
   void settle();
   void close_quietly();
 

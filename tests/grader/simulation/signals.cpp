@@ -75,8 +75,9 @@ Time Simulation::set_alarm(Time time) {
 }
 
 void Simulation::do_moment(CallMoments::When when, const char* function) {
+  if (other_thread != nullptr || handler_depth > 0) return;  // the program's own call goes on
   gap_signal_ = 0;
-  if (moments.empty() || other_thread != nullptr || handler_depth > 0) return;
+  if (moments.empty()) return;
   const int saved = errno;
   const Outside outside;
   current_call_ = function;

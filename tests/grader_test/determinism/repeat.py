@@ -4,13 +4,15 @@
 usage: repeat.py [RUNS] PROGRAM...
 
 Runs each PROGRAM RUNS times (default 21): a third one by one, a third while every processor is kept
-busy, a third eight at a time while they are. The JSON of all runs must be equal byte for byte but
-for the real time that the checks took.
+busy, a third eight at a time while they are; then once as nohup(1) and a shell in the background
+start it, with signals ignored and blocked. The JSON of all runs must be equal byte for byte but for
+the real time that the checks took.
 """
 import concurrent.futures
 import difflib
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,14 +24,23 @@ LINES_SHOWN_MAX = 40
 
 REAL_TIME = re.compile(r'"real_ms": [^,]*')
 BUSY = "while True: pass"
+IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE)
+BLOCKED = (signal.SIGUSR1, signal.SIGALRM)
 
 
-def run(program):
+def ignore_and_block():
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
+
+
+def run(program, before_exec=None):
     """The JSON of one run, without real times."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "result.json")
         subprocess.run([program, "--json", path], stdin=subprocess.DEVNULL,
-                       stdout=subprocess.DEVNULL, timeout=RUN_MAX_S, check=False)
+                       stdout=subprocess.DEVNULL, timeout=RUN_MAX_S, check=False,
+                       preexec_fn=before_exec)
         with open(path, encoding="utf-8") as file:
             return REAL_TIME.sub('"real_ms": 0', file.read())
 
@@ -56,7 +67,8 @@ def difference(wanted, got):
 def faults_of(program, runs):
     first = run(program)
     third = max(1, runs // 3)
-    others = {"idle": [run(program) for _ in range(third)]}
+    others = {"idle": [run(program) for _ in range(third)],
+              "with signals ignored and blocked": [run(program, ignore_and_block)]}
     with Load():
         others["loaded"] = [run(program) for _ in range(third)]
         with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
@@ -65,7 +77,7 @@ def faults_of(program, runs):
     for how, results in others.items():
         different = [result for result in results if result != first]
         if different:
-            faults.append(f"{program}, {how}: {len(different)} of {third} runs differ:\n"
+            faults.append(f"{program}, {how}: {len(different)} of {len(results)} runs differ:\n"
                           + difference(first, different[0]))
     return faults
 

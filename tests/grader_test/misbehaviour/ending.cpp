@@ -131,7 +131,7 @@ MISBEHAVIOUR(Crash, ByADivision) {
 MISBEHAVIOUR(Crash, ByKillingItself) { ::kill(::getpid(), SIGKILL); }
 
 // Gives: stuck, crash
-// Says: the program was killed by SIGALRM
+// Says: killed by SIGALRM (Alarm clock): it had no handler then, and its default is to end
 MISBEHAVIOUR(Crash, ByItsOwnAlarm) {
   ::alarm(2);
   ::pause();

@@ -1,6 +1,8 @@
 // Signal handlers that do what no handler may.
 #include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <sys/select.h>
 #include <syslog.h>
@@ -248,6 +250,66 @@ MISBEHAVIOUR(BlockedHandler, WritingUntilThereIsRoom) {
   });
 }
 
+// Gives: stuck, crash
+// Says: killed by SIGSEGV (Segmentation fault) in the handler of SIGUSR1: use of a null pointer
+// Sanitized: stuck, crash
+// Sanitized says: a sanitizer found a mistake and ended the program
+MISBEHAVIOUR(CrashedHandler, ByANullPointer) {
+  static volatile int* volatile nothing = nullptr;
+  wait_for(world, [](int) { *nothing = 1; });
+}
+
+// Gives: stuck, crash
+// Says: killed by SIGSEGV (Segmentation fault) in the handler of SIGUSR1: use of a null pointer
+// Sanitized: stuck, crash
+// Sanitized says: a sanitizer found a mistake and ended the program
+MISBEHAVIOUR(CrashedHandler, OfTheCheckThatCallsTheProgram) {
+  static volatile int* volatile nothing = nullptr;
+  world.scenario.handle(SIGUSR1, [] { *nothing = 1; });
+  world.scenario.signal_at(331ms, SIGUSR1, grader::Handler::own);
+  ::select(0, nullptr, nullptr, nullptr, nullptr);
+}
+
+// Gives: stuck, crash
+// Says: killed by SIGSEGV (Segmentation fault) in the handler of SIGUSR1. What a handler uses
+// Sanitized: stuck, crash
+// Sanitized says: a sanitizer found a mistake and ended the program
+MISBEHAVIOUR(CrashedHandler, ThatBlocksAllSignals) {
+  static volatile int* volatile nothing = nullptr;
+  struct sigaction action {};
+  action.sa_handler = [](int) { *nothing = 1; };
+  sigfillset(&action.sa_mask);
+  ::sigaction(SIGUSR1, &action, nullptr);
+  ::raise(SIGUSR1);
+}
+
+// Gives: stuck, crash
+// Says: the program was killed by SIGABRT (Aborted) in the handler of SIGUSR1
+MISBEHAVIOUR(CrashedHandler, ByAbort) {
+  wait_for(world, [](int) { std::abort(); });
+}
+
+// Gives: stuck, crash
+// Says: killed by SIGSEGV (Segmentation fault): use of a null pointer
+// Sanitized: stuck, crash
+// Sanitized says: a sanitizer found a mistake and ended the program
+MISBEHAVIOUR(CrashedHandler, LeftByAJump) {
+  static volatile int* volatile nothing = nullptr;
+  static sigjmp_buf place;
+  if (sigsetjmp(place, 1) == 0) wait_for(world, [](int) { siglongjmp(place, 1); });
+  *nothing = 1;
+}
+
+// Gives: stuck, crash
+// Says: killed by SIGSEGV (Segmentation fault): use of a null pointer
+// Sanitized: stuck, crash
+// Sanitized says: a sanitizer found a mistake and ended the program
+MISBEHAVIOUR(CrashedHandler, NotWhenTheHandlerIsDone) {
+  static volatile int* volatile nothing = nullptr;
+  wait_for(world, [](int) {});
+  *nothing = 1;
+}
+
 // Gives: stuck, blocked for ever
 // Says: Note: SIGUSR1 came after your last look and before select began: its handler ran in that
 // gap
@@ -256,6 +318,47 @@ MISBEHAVIOUR(LostSignal, BetweenTheCheckAndTheWait) {
   world.scenario.signal_before("select", SIGUSR1);
   ::signal(SIGUSR1, [](int) { is_told = 1; });
   while (is_told == 0) ::select(0, nullptr, nullptr, nullptr, nullptr);
+}
+
+// Gives: stuck, blocked for ever
+// Says: Note: SIGUSR1 came after your last look and before select began: its handler ran in that
+// gap
+MISBEHAVIOUR(LostSignal, ThoughAnotherThreadMakesCallsMeanwhile) {
+  static volatile sig_atomic_t is_told = 0;
+  static int ends[2];
+  (void)!::pipe(ends);
+  world.scenario.signal_before("select", SIGUSR1);
+  world.scenario.thread_at(331ms, [] { (void)!::write(ends[1], "x", 1); });
+  ::signal(SIGUSR1, [](int) { is_told = 1; });
+  while (is_told == 0) ::select(0, nullptr, nullptr, nullptr, nullptr);
+}
+
+// Gives: stuck, blocked for ever
+// Says: Note: SIGUSR1 came after your last look and before poll began: its handler ran in that gap
+MISBEHAVIOUR(LostSignal, ThoughAThreadMakesCallsInTheSameGap) {
+  static volatile sig_atomic_t is_told = 0;
+  static int ends[2];
+  (void)!::pipe(ends);
+  const auto write = [] { (void)!::write(ends[1], "x", 1); };
+  world.scenario.thread_before("select", write);
+  world.scenario.signal_before("select", SIGUSR1);
+  world.scenario.thread_before("select", write);
+  ::signal(SIGUSR1, [](int) { is_told = 1; });
+  while (is_told == 0) ::poll(nullptr, 0, -1);
+}
+
+// Gives: stuck, blocked for ever
+// Says: Note: SIGUSR1 came after your last look and before read began: its handler ran in that gap
+MISBEHAVIOUR(LostSignal, ThoughAnotherHandlerMakesCallsMeanwhile) {
+  static volatile sig_atomic_t is_told = 0;
+  static int ends[2];
+  (void)!::pipe(ends);
+  world.scenario.signal_before("recv", SIGUSR1);
+  world.scenario.signal_at(331ms, SIGUSR2, grader::Handler::own);
+  ::signal(SIGUSR1, [](int) { is_told = 1; });
+  ::signal(SIGUSR2, [](int) { (void)::fcntl(ends[0], F_GETFD); });
+  char byte = 0;
+  while (is_told == 0) (void)!::read(ends[0], &byte, 1);  // SIGUSR2 restarts it
 }
 
 // Gives: stuck, blocked for ever

@@ -213,6 +213,37 @@ TEST(Close, WithUnreadInputResetsAfterAHalfClose) {
   EXPECT_EQ(alice.reset_at(), 1s);
 }
 
+// The send takes the error that tells of the reset. What alice reads then is 0, and no orderly end.
+TEST(Close, WithUnreadDataIsAResetToAPeerThatSendsFirst) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected_and_handed_over();
+  alice.stops_reading().sends("unread").at(1s).sends("in vain").resumes_reading().sees_the_end();
+  scenario.run([&] {
+    EXPECT_EQ(selected({.read = {fd}}), "1, read {3}");
+    ::close(fd);
+    ::sleep(2);
+  });
+  scenario.finish();
+  EXPECT_TRUE(alice.saw_a_reset());
+  EXPECT_FALSE(alice.saw_the_end());
+}
+
+TEST(Close, IsNoResetToAPeerThatSendsAfterItsOwnEnd) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected_and_handed_over();
+  alice.finishes_sending().sends("too late").sees_the_end();
+  scenario.run([&] {
+    EXPECT_EQ(received(fd), "");
+    ::sleep(1);
+    ::close(fd);
+  });
+  scenario.finish();
+  EXPECT_FALSE(alice.saw_a_reset());
+  EXPECT_TRUE(alice.saw_the_end());
+}
+
 TEST(Close, WithALingerOfZeroResets) {
   Scenario scenario;
   Peer& alice = scenario.peer("alice");

@@ -119,6 +119,22 @@ TEST(UrgentByte, IsUnreadDataWhenTheProgramCloses) {
   EXPECT_TRUE(alice.saw_a_reset());
 }
 
+// Its send takes the error that tells of the reset. What alice reads then is 0, and no orderly end.
+TEST(UrgentByte, IsSentInVainAfterAReset) {
+  Scenario scenario;
+  Peer& alice = scenario.peer("alice");
+  const int fd = alice.connected_and_handed_over();
+  alice.stops_reading().sends("unread").at(1s).sends_urgent('!').resumes_reading().sees_the_end();
+  scenario.run([&] {
+    EXPECT_EQ(selected({.read = {fd}}), "1, read {3}");
+    ::close(fd);
+    ::sleep(2);
+  });
+  scenario.finish();
+  EXPECT_TRUE(alice.saw_a_reset());
+  EXPECT_FALSE(alice.saw_the_end());
+}
+
 TEST(Exceptional, IsNeitherAResetNorAnEnd) {
   Scenario scenario;
   Peer& alice = scenario.peer("alice");
