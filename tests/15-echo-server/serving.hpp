@@ -72,18 +72,12 @@ class Serving : public Scenario {
     run([&] { take_turn(time, wake_up); });
   }
 
-  /// The same, for turns that may throw.
+  /// The same two for turns that may throw; serving ends with the first that does.
+  TurnOutcome try_serve_until(Time end, int wake_up = -1) {
+    return outcome_of([&] { serve_until(end, wake_up); });
+  }
   TurnOutcome try_step(Time time, int wake_up = -1) {
-    try {
-      step(time, wake_up);
-      return {.has_returned = true};
-    } catch (const std::system_error& error) {
-      return {.error = error.code().value(), .what = error.what()};
-    } catch (const std::exception& error) {
-      return {.what = error.what()};
-    } catch (...) {
-      return {};
-    }
+    return outcome_of([&] { step(time, wake_up); });
   }
 
   /// Destroys it.
@@ -115,6 +109,20 @@ class Serving : public Scenario {
   void take_turn(Time time, int wake_up) {
     ++turns_;
     server_->step(course::Deadline::after(time), wake_up);
+  }
+
+  template <class Turns>
+  static TurnOutcome outcome_of(const Turns& turns) {
+    try {
+      turns();
+      return {.has_returned = true};
+    } catch (const std::system_error& error) {
+      return {.error = error.code().value(), .what = error.what()};
+    } catch (const std::exception& error) {
+      return {.what = error.what()};
+    } catch (...) {
+      return {};
+    }
   }
 
   std::optional<Server> server_;
