@@ -1,7 +1,7 @@
 #include "15-echo-server/echo_server.hpp"
 
 #include <array>
-#include <exception>
+#include <iterator>
 #include <list>
 #include <optional>
 #include <utility>
