@@ -23,14 +23,18 @@ TEST(EchoServer, AnswersWhoeverIsReady) {
   Peer& alice = s.client("alice", 31ms).at(700ms).sends("hello");
   Peer& bob = s.client("bob", 53ms).sends("anybody?");
   Peer& carol = s.client("carol", 347ms).at(700ms).sends("good ").at(1219ms).sends("morning");
+  alice.at(900ms).closes();
+  Peer& dave = s.client("dave", 950ms).sends("hi");
 
   s.serve_until(1900ms);
 
   const std::string advice = "Wait for all in one call, and serve whoever is ready.";
-  if (s.expect_echo(bob, "anybody?", 53ms,
-                    "alice was connected, and said nothing yet. " + advice) &&
-      s.expect_echo(alice, "hello", 700ms, "bob said nothing more, and carol spoke too. " + advice))
-    s.expect_echo(carol, "good morning", 1219ms, advice);
+  s.expect_echo(bob, "anybody?", 53ms, "alice was connected, and said nothing yet. " + advice) &&
+      s.expect_echo(alice, "hello", 700ms,
+                    "bob said nothing more, and carol spoke too. " + advice) &&
+      s.expect_echo(dave, "hi", 950ms, "He came when alice had left. " + advice) &&
+      s.expect_echo(carol, "good morning", 1219ms,
+                    "dave had come last, and his descriptor is lower than hers. " + advice);
 }
 
 // Rule: what is true of two clients is true of as many as an fd_set holds.
@@ -110,48 +114,42 @@ TEST(EchoServer, WaitsForNobodyWhoDoesNotRead) {
            .read = "Never wait for one"});
   Echoing s;
   Peer& bob = s.client("bob", 31ms).window(1'000).stops_reading();
-  bob.sends(letters(5'000)).at(1219ms).resumes_reading();
+  bob.sends(letters(90'000)).at(1219ms).resumes_reading();
   Peer& alice = s.client("alice", 53ms).at(347ms).sends("hello");
 
   s.serve_until(1900ms);
 
   if (s.expect_echo(alice, "hello", 347ms,
-                    "bob had sent 5000 bytes, and did not read what came back. Whoever does not "
+                    "bob had sent 90000 bytes, and did not read what came back. Whoever does not "
                     "read must not keep the others waiting."))
-    s.expect_echo(bob, letters(5'000), 1219ms,
+    s.expect_echo(bob, letters(90'000), 1219ms,
                   "He had room for 1000 bytes until 1.219 s. Keep the rest, and watch him for "
                   "writing while something waits.");
 }
 
 // Rule: what a client does not take must not be received, or it waits in your memory.
-TEST(EchoServer, StopsReceivingAtTheHighMark) {
-  explain({.rule = "While 65536 bytes or more wait for a client, receive nothing from it.",
+TEST(EchoServer, PausesWhoDoesNotRead) {
+  explain({.rule = "While 65536 bytes or more wait for a client, receive nothing from it; when no "
+                   "more than 16384 are left, go on.",
            .why = "One client that sends and never reads would otherwise take all the memory.",
            .read = "Never wait for one"});
-  Echoing s;
-  Peer& bob = s.client("bob", 31ms).window(1'000).stops_reading().sends(letters(300'000));
-  Peer& alice = s.client("alice", 97ms).at(1583ms).sends("hello");
-  std::uint64_t waited = 0;
-  s.looks_at(700ms, [&] { waited = waiting_for(bob); });
+  {
+    Echoing s;
+    Peer& bob = s.client("bob", 31ms).window(1'000).stops_reading().sends(letters(300'000));
 
-  s.serve_until(1900ms);
+    s.serve_until(1900ms);
 
-  const std::string start = format(
-      "bob had 300000 bytes to send, read nothing, and had room for 1000: %s waited for him in "
-      "your queue. ",
-      byte_count(waited).c_str());
-  if (expect_that(waited < high_mark + turn_max,
-                  start + "While so much waits, receive nothing from him: then his sends wait, and "
-                          "not your memory.") &&
-      expect_that(waited >= high_mark, start + "Up to 65536, receiving goes on."))
-    s.expect_echo(alice, "hello", 1583ms, "A pause is of one client only.");
-}
-
-// Rule: between the marks it stays as it is, so that a pause is worth it.
-TEST(EchoServer, GoesOnReceivingAtTheLowMark) {
-  explain({.rule = "A pause lasts until no more than 16384 bytes are left, and not longer.",
-           .why = "With one mark you would stop and go at every byte.",
-           .read = "Never wait for one"});
+    const auto waited = waiting_for(bob);
+    const std::string start = format(
+        "bob had 300000 bytes to send, read nothing, and had room for 1000: %s waited for him in "
+        "your queue. ",
+        byte_count(waited).c_str());
+    if (!expect_that(waited < high_mark + turn_max,
+                     start + "While so much waits, receive nothing from him: then his sends wait, "
+                             "and not your memory.") ||
+        !expect_that(waited >= high_mark, start + "Up to 65536, receiving goes on."))
+      return;
+  }
   const struct {
     Time at;
     std::uint64_t wanted;
@@ -177,7 +175,7 @@ TEST(EchoServer, GoesOnReceivingAtTheLowMark) {
 
   s.serve_until(1900ms);
 
-  for (std::size_t i = 0; i < std::size(looks); ++i)
+  for (std::size_t i = 0; i < std::size(looks) && i < received.size(); ++i)
     if (received[i] != looks[i].wanted)
       return fail(format("At %s %s, and you had received %s from him instead of %s. %s.",
                          shown(looks[i].at).c_str(), looks[i].what, byte_count(received[i]).c_str(),
@@ -192,7 +190,7 @@ TEST(EchoServer, SleepsWhileThereIsNothingToDo) {
            .why = "A server has silent nights, and others on the same machine have work.",
            .read = "Never wait for one"});
   constexpr int messages = 6;
-  constexpr std::size_t waits_max = 70;
+  constexpr std::size_t waits_max = 60;
   Echoing s;
   Peer& alice = s.client("alice", 31ms);
   Peer& bob = s.client("bob", 53ms);
@@ -201,21 +199,17 @@ TEST(EchoServer, SleepsWhileThereIsNothingToDo) {
     bob.at(i * 3min + 347ms).sends("!");
   }
   Peer& carol = s.client("carol", 1h).window(100).stops_reading().sends(letters(300));
-  Peer& dave = s.client("dave", 2h).window(100).stops_reading().sends(letters(300));
-  dave.finishes_sending();
   carol.at(24h).resumes_reading();
-  dave.at(25h).resumes_reading();
 
   s.serve_until(26h);
 
   if (!s.expect_echo(alice, "??????", 18min + 31ms, "After a silence go on where you were.") ||
       !s.expect_echo(bob, "!!!!!!", 18min + 347ms, "After a silence go on where you were.") ||
-      !s.expect_echo(carol, letters(300), 24h, "She read on after 23 hours.") ||
-      !s.expect_echo(dave, letters(300), 25h, "He had finished, and read on after 23 hours."))
+      !s.expect_echo(carol, letters(300), 24h, "She read on after 23 hours."))
     return;
   const std::size_t waits = s.waits().size();
   expect_that(waits <= waits_max,
-              format("Fourteen messages came in 26 hours, and you waited %zu times%s. Let the wait "
+              format("Thirteen messages came in 26 hours, and you waited %zu times%s. Let the wait "
                      "last until the deadline, and watch for writing only while something waits: "
                      "one or two waits for each message.",
                      waits, waits < WaitLog::calls_max ? "" : " or more"));

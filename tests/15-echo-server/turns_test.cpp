@@ -265,7 +265,8 @@ TEST(EchoServer, OwnsItsClients) {
            .why = "A process may have two servers, and an end that waits is none.",
            .read = "Your task"});
   Echoing s;
-  Peer& alice = s.client("alice", 31ms).window(30).stops_reading().sends(letters(100));
+  Peer& alice = s.client("alice", 31ms).window(30).stops_reading();
+  alice.at(800ms).sends(letters(100));
   Peer& bob = s.client("bob", 53ms).sends("hello").at(700ms).sends(" again");
   s.serve_until(100ms);
   std::optional<course::EchoServer> moved, other;
