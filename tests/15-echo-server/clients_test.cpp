@@ -15,7 +15,9 @@ using namespace grader;
 
 namespace {
 
-void handle_sigpipe(int) {}
+volatile sig_atomic_t sigpipes = 0;
+
+void handle_sigpipe(int) { sigpipes = sigpipes + 1; }
 
 void install_sigpipe_handler() {
   struct sigaction action {};
@@ -140,6 +142,9 @@ TEST(EchoServer, ClosesWhoFails) {
         !expect_that(
             s.connections() == 1,
             format("%s, and connections() says %zu. Only alice is left.", what, s.connections())) ||
+        !expect_that(sigpipes == 0, std::string(what) + ", and SIGPIPE came, which ends a process "
+                                                        "that does not expect it. Send with "
+                                                        "MSG_NOSIGNAL.") ||
         !expect_that(sigpipe_is_as_it_was(),
                      "SIGPIPE is not handled as it was before. MSG_NOSIGNAL leaves it alone."))
       return;

@@ -11,6 +11,7 @@
 
 #include "../12-write-when-ready/sockets.hpp"
 #include "15-echo-server/echo_server.hpp"
+#include "runner/check_process.hpp"
 #include "scenario/check.hpp"
 #include "serving.hpp"
 #include "simulation/text.hpp"
@@ -37,24 +38,22 @@ inline std::uint64_t unread_of(Peer& who) {
 /// "at 0.347 s", "never".
 inline std::string when(std::optional<Time> time) { return time ? "at " + shown(*time) : "never"; }
 
-/// `"hello"`, or `300 bytes` when it is long: what somebody got, for a sentence.
+/// `"hello"`, or `300 bytes` when it is long: what somebody said or got, for a sentence.
 inline std::string text_or_count(const std::string& text) {
   constexpr std::size_t shown_max = 40;
   return text.size() <= shown_max ? quoted(text, shown_max) : byte_count(text.size());
 }
 
-/// "got "x" instead of "xy"", "got 7 of 300 bytes, and ...": how what came back differs from what
-/// was said, for a sentence.
+/// `got "x" instead of "xy"`, `got 7 bytes instead of 300 bytes`, `got 300 bytes, of which number 5
+/// is the first wrong one`: how what came back differs from what was said, for a sentence.
 inline std::string how_differs(const std::string& got, const std::string& wanted) {
-  const std::string start = "got " + text_or_count(got) + " instead of " + text_or_count(wanted);
-  const auto right = static_cast<std::size_t>(
-      std::mismatch(got.begin(),
-                    got.begin() + static_cast<std::ptrdiff_t>(std::min(got.size(), wanted.size())),
-                    wanted.begin())
-          .first -
-      got.begin());
-  if (std::max(got.size(), wanted.size()) <= 40 || right == got.size()) return start;
-  return start + format(", and number %zu is the first wrong one", right + 1);
+  constexpr std::size_t shown_max = 40;
+  std::size_t right = 0;
+  while (right < std::min(got.size(), wanted.size()) && got[right] == wanted[right]) ++right;
+  if (right == got.size() || right == wanted.size() || got.size() <= shown_max)
+    return "got " + text_or_count(got) + " instead of " + text_or_count(wanted);
+  return format("got %s, of which number %zu is the first wrong one", text_or_count(got).c_str(),
+                right + 1);
 }
 
 /// A started echo server in its world. The first client is descriptor 4.
@@ -77,15 +76,17 @@ class Echoing : public Serving<course::EchoServer> {
   /// Everything that `who` said, `said` in all, should have come back, the last byte at `at`.
   bool expect_echo(Peer& who, const std::string& said, Time at, const std::string& advice,
                    Where where = Where::here()) {
-    if (!expect_that(who.received() == said,
-                     who.name() + " " + how_differs(who.received(), said) + ". " + advice, where))
-      return false;
     const auto came = said.empty() ? std::optional(at) : who.received_at(said.size() - 1);
-    return expect_that(
-        came == at,
-        format("%s should have had all of %s back at %s, and had it %s. %s", who.name().c_str(),
-               text_or_count(said).c_str(), shown(at).c_str(), when(came).c_str(), advice.c_str()),
-        where);
+    if (who.received() == said && came == at) return true;
+    if (const std::string note = diagnosis(); !note.empty()) put(current_recording().hint, note);
+    if (who.received() != said)
+      fail(who.name() + " " + how_differs(who.received(), said) + ". " + advice, where);
+    else
+      fail(format("%s should have had all of %s back at %s, and had it %s. %s", who.name().c_str(),
+                  text_or_count(said).c_str(), shown(at).c_str(), when(came).c_str(),
+                  advice.c_str()),
+           where);
+    return false;
   }
 
  private:
@@ -98,7 +99,7 @@ class Echoing : public Serving<course::EchoServer> {
     const Connection& connection = who.connection();
     const int fd = connection.program_fd;
     if (fd < 0 || !connection.was_accepted) return {};
-    const bool sleeps = wait.returned < Time{};
+    const bool sleeps = wait.returned < Time{} || wait.value == 0;
     const bool is_over = connection.peer_reset || connection.reset_expected;
     const auto waits = waiting_for(who);
     const std::string name = who.name();
@@ -153,11 +154,20 @@ class Echoing : public Serving<course::EchoServer> {
                 last.nfds, fd);
     for (Peer* who : clients_)
       if (std::string text = diagnosis_of(last, *who); !text.empty()) return text;
-    if (last.returned < Time{} && !has(last.watched.reading, listener()))
+    const auto in_vain = std::count_if(waits.begin(), waits.end(), [](const WaitingCall& wait) {
+      return wait.value == 0 && wait.returned > wait.began;
+    });
+    if (in_vain >= waits_in_vain_max && last.timeout)
+      return format(
+          "You wait %s at a time, again and again, and nobody has anything to say. Let one wait "
+          "last until the deadline.",
+          shown(*last.timeout).c_str());
+    if ((last.returned < Time{} || last.value == 0) && !has(last.watched.reading, listener()))
       return format("You do not watch the listener, %d: nobody new is accepted.", listener());
     return {};
   }
 
+  static constexpr int waits_in_vain_max = 100;
   std::vector<Peer*> clients_;
 };
 
