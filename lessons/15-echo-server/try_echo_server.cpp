@@ -73,8 +73,8 @@ void serve_all(const Options& options) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
-  std::printf("stopped: %zu connected, at most %zu; %zu turns, %.2f s of work\n",
-              server.connections(), most, turns, processor_seconds());
+  std::printf("stopped: at most %zu clients at once, %zu turns, %.2f s of work\n", most, turns,
+              processor_seconds());
 }
 
 }  // namespace

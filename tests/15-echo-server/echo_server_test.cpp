@@ -53,14 +53,14 @@ TEST(EchoServer, ServesTwoHundred) {
     clients.push_back(&who);
   }
 
-  s.serve_until(2ms * 1000);
+  s.serve_until(2s);
   const std::size_t when_all = s.connections();
   s.serve_until(2700ms);
   const std::size_t when_some = s.connections();
 
   if (!expect_that(when_all == 200,
-                   format("200 clients had connected, and connections() said %zu. Count whoever is "
-                          "accepted and not closed.",
+                   format("200 clients had connected, and connections() said %zu. Accept whoever "
+                          "comes, and count them until they are closed.",
                           when_all)))
     return;
   for (int i = 1; i <= count; ++i) {
@@ -81,7 +81,7 @@ TEST(EchoServer, SendsBackEveryByteInOrder) {
            .why = "The kernel takes what fits, and goes on with somebody else.",
            .read = "Never wait for one"});
   const std::string bytes = all_values(300);
-  for (const std::size_t room : {1, 5, 64}) {
+  for (const std::size_t room : {1UL, 5UL, 64UL}) {
     Echoing s;
     s.faults().fail("send", EAGAIN, 1, 4);
     s.faults().fail("recv", EINTR, 2, 1);

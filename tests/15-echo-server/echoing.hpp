@@ -73,12 +73,22 @@ class Echoing : public Serving<course::EchoServer> {
     return *clients_.back();
   }
 
+  /// As Serving does; what is thrown is explained.
+  void serve_until(Time end, int wake_up = -1) {
+    try {
+      Serving::serve_until(end, wake_up);
+    } catch (...) {
+      leave_a_note();
+      throw;
+    }
+  }
+
   /// Everything that `who` said, `said` in all, should have come back, the last byte at `at`.
   bool expect_echo(Peer& who, const std::string& said, Time at, const std::string& advice,
                    Where where = Where::here()) {
     const auto came = said.empty() ? std::optional(at) : who.received_at(said.size() - 1);
     if (who.received() == said && came == at) return true;
-    if (const std::string note = diagnosis(); !note.empty()) put(current_recording().hint, note);
+    leave_a_note();
     if (who.received() != said)
       fail(who.name() + " " + how_differs(who.received(), said) + ". " + advice, where);
     else
@@ -140,10 +150,24 @@ class Echoing : public Serving<course::EchoServer> {
     return {};
   }
 
+  // For a failure that is no verdict about a wait: the report says there what diagnosis() does.
+  void leave_a_note() {
+    std::string note = diagnosis();
+    if (note.empty()) return;
+    note.pop_back();  // the full stop, which the report adds
+    put(current_recording().hint, note);
+  }
+
   std::string diagnosis() {
     const Waits waits = waits_of_last_run();
     if (waits.empty()) return {};
     const WaitingCall& last = waits.back();
+    if (!last.not_open.empty())
+      return format(
+          "You watch %d, which is not open any more. Whoever is closed must leave the sets that "
+          "you "
+          "ask with, too.",
+          last.not_open.front());
     if (!last.overlooked.empty())
       for (const auto* list : {&last.overlooked.reading, &last.overlooked.writing})
         for (const int fd : *list)
