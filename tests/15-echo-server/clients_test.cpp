@@ -220,6 +220,8 @@ TEST(EchoServer, BearsThatNobodyIsLeftToAccept) {
        [](Echoing& s) { s.faults().reset_before_accept_aborts(); }},
       {"bob had left before accept, which knew nothing of it", [](Echoing&) {}},
       {"accept said EPROTO", [](Echoing& s) { s.faults().fail("accept", EPROTO, 1, 1); }},
+      {"bob had left, alice was called readable, and nothing was there",
+       [](Echoing& s) { s.spurious_readiness(first_client); }},
       {"somebody else accepted bob, who was then reset",
        [](Echoing& s) { s.competitor("another process", s.listener()); }}};
   for (const bool is_nonblocking : {false, true})

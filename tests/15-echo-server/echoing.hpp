@@ -22,6 +22,9 @@ namespace grader {
 /// in a turn at the most.
 constexpr std::uint64_t high_mark = 65'536, low_mark = 16'384, turn_max = 65'536;
 
+/// The descriptor of the first client; the listener has 3.
+constexpr int first_client = 4;
+
 /// How many bytes the program has received from this client.
 inline std::uint64_t received_from(Peer& who) { return who.connection().program_read; }
 
@@ -56,7 +59,7 @@ inline std::string how_differs(const std::string& got, const std::string& wanted
                 right + 1);
 }
 
-/// A started echo server in its world. The first client is descriptor 4.
+/// A started echo server in its world.
 class Echoing : public Serving<course::EchoServer> {
  public:
   Echoing() : Echoing([](int) {}) {}

@@ -230,7 +230,7 @@ TEST(EchoServer, LooksAtTheWakeUp) {
     caller.at(347ms).sends("stop");
     Peer& alice = s.client("alice", 31ms).at(347ms).sends("hello");
     s.serve_until(60ms, wake_up);
-    s.step(1s, wake_up);
+    s.run([&] { s.server().step(course::Deadline::never(), wake_up); });
     const Time woken = s.now();
     for (int turn = 0; turn < 2; ++turn) s.step(1s, wake_up);
     const Time again = s.now();
