@@ -1,0 +1,311 @@
+#include "16-chat-server/chat_server.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include "04-messages/messages.hpp"
+#include "11-non-blocking/non_blocking.hpp"
+#include "12-write-when-ready/write_when_ready.hpp"
+#include "given/wait_set.hpp"
+
+namespace course {
+
+// ---- Room: the rules
+
+namespace {
+
+constexpr std::size_t name_max = 16;
+
+bool is_name(const std::string& text) {
+  const auto is_allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  };
+  return !text.empty() && text.size() <= name_max &&
+         std::all_of(text.begin(), text.end(), is_allowed);
+}
+
+}  // namespace
+
+struct Room::State {
+  struct Member {
+    ClientId client;
+    std::string name;
+  };
+  std::vector<ClientId> strangers{};  ///< have no name yet
+  std::vector<Member> members{};      ///< in the order in which they came in
+
+  [[nodiscard]] auto find(ClientId client) {
+    return std::find_if(members.begin(), members.end(),
+                        [client](const Member& member) { return member.client == client; });
+  }
+
+  void tell_others(ClientId client, const std::string& line, std::vector<Outgoing>& lines) const {
+    for (const Member& member : members)
+      if (member.client != client) lines.push_back({member.client, line});
+  }
+
+  std::vector<Outgoing> join(ClientId client) {
+    if (find(client) != members.end() || std::count(strangers.begin(), strangers.end(), client) > 0)
+      return {};
+    strangers.push_back(client);
+    return {{client, "* your name?"}};
+  }
+
+  std::vector<Outgoing> name(ClientId client, const std::string& wanted) {
+    if (!is_name(wanted)) return {{client, "! a name has 1 to 16 letters, digits, - or _"}};
+    std::string here;
+    for (const Member& member : members) {
+      if (member.name == wanted) return {{client, "! " + wanted + " is taken"}};
+      here += ' ' + member.name;
+    }
+    std::vector<Outgoing> lines = {{client, "* here:" + (here.empty() ? " nobody else" : here)}};
+    tell_others(client, "* " + wanted + " joined", lines);
+    std::erase(strangers, client);
+    members.push_back({client, wanted});
+    return lines;
+  }
+
+  std::vector<Outgoing> say(ClientId client, const std::string& text) {
+    std::vector<Outgoing> lines;
+    if (const auto member = find(client); member != members.end())
+      tell_others(client, member->name + ": " + text, lines);
+    else if (std::count(strangers.begin(), strangers.end(), client) > 0)
+      return name(client, text);
+    return lines;
+  }
+
+  std::vector<Outgoing> leave(ClientId client, const std::string& why) {
+    std::vector<Outgoing> lines;
+    std::erase(strangers, client);
+    if (const auto member = find(client); member != members.end()) {
+      const std::string reason = why.empty() ? "" : " (" + why + ")";
+      tell_others(client, "* " + member->name + " left" + reason, lines);
+      members.erase(member);
+    }
+    return lines;
+  }
+};
+
+Room::Room() : state_(std::make_unique<State>()) {}
+Room::~Room() = default;
+Room::Room(const Room& other) : state_(std::make_unique<State>(*other.state_)) {}
+Room::Room(Room&&) noexcept = default;
+Room& Room::operator=(const Room& other) {
+  state_ = std::make_unique<State>(*other.state_);
+  return *this;
+}
+Room& Room::operator=(Room&&) noexcept = default;
+
+std::vector<Outgoing> Room::handle(const Event& event) {
+  switch (event.kind) {
+    case Event::Kind::joined:
+      return state_->join(event.client);
+    case Event::Kind::line:
+      return state_->say(event.client, event.text);
+    case Event::Kind::left:
+      return state_->leave(event.client, event.text);
+  }
+  return {};
+}
+
+std::optional<std::string> Room::name_of(ClientId client) const {
+  const auto member = state_->find(client);
+  if (member == state_->members.end()) return std::nullopt;
+  return member->name;
+}
+
+// ---- LineClients: the sockets
+
+namespace {
+
+constexpr std::size_t piece_bytes = 16'384;
+constexpr std::size_t turn_bytes_max = 65'536;  // received from one client
+constexpr int turn_accepts_max = 64;
+
+struct LineClient {
+  Fd fd;
+  LineFramer lines;
+  OutQueue waiting{};
+  bool has_left = false;    ///< nothing more is received; it is closed when nothing waits
+  bool has_failed = false;  ///< nothing more is sent either
+  [[nodiscard]] bool is_done() const { return has_failed || (has_left && !waiting.wants_write()); }
+};
+
+}  // namespace
+
+struct LineClients::State {
+  LineLimits limits;
+  std::map<ClientId, LineClient> clients{};  // in the order in which they came
+  std::vector<Event> events{};               // that nobody has been told of
+  ClientId last = 0;
+  WaitSet waits{};
+
+  LineClient* find(ClientId id) {
+    const auto found = clients.find(id);
+    return found == clients.end() ? nullptr : &found->second;
+  }
+
+  void leave(ClientId id, LineClient& client, const std::string& why) {
+    if (!client.has_left) events.push_back({Event::Kind::left, id, why});
+    client.has_left = true;
+    client.has_failed = !why.empty();
+  }
+
+  // The map stays as it is: whoever is going through it can go on.
+  void flush(ClientId id, LineClient& client) {
+    if (client.has_failed || client.waiting.flush(client.fd.get()).status != IoStatus::error)
+      return;
+    leave(id, client, "connection lost");
+    client.has_failed = true;
+  }
+
+  void take_lines(ClientId id, LineClient& client, cbytes data) {
+    try {
+      client.lines.feed(data);
+    } catch (const MessageTooLong&) {
+      hand_out_lines(id, client);
+      throw;
+    }
+    hand_out_lines(id, client);
+  }
+
+  void hand_out_lines(ClientId id, LineClient& client) {
+    while (auto line = client.lines.next())
+      events.push_back({Event::Kind::line, id, std::move(*line)});
+  }
+
+  void receive(ClientId id, LineClient& client) {
+    std::array<std::byte, piece_bytes> buffer;
+    try {
+      for (std::size_t received = 0; received < turn_bytes_max;) {
+        const IoResult result = try_recv(client.fd.get(), buffer);
+        if (result.status == IoStatus::eof) leave(id, client, "");
+        if (result.status == IoStatus::error) leave(id, client, "connection lost");
+        if (result.status != IoStatus::ok) return;
+        received += result.bytes;
+        take_lines(id, client, cbytes(buffer).first(result.bytes));
+        if (result.bytes < buffer.size()) return;  // that was all there was
+      }
+    } catch (const MessageTooLong&) {
+      leave(id, client, "line too long");
+    }
+  }
+
+  void close_the_done() {
+    std::erase_if(clients, [](const auto& entry) { return entry.second.is_done(); });
+  }
+
+  void wait(Deadline deadline, std::span<const int> others) {
+    waits.clear();
+    for (const int fd : others) waits.add_reader(fd);
+    for (const auto& [id, client] : clients) {
+      if (!client.has_left) waits.add_reader(client.fd.get());
+      if (client.waiting.wants_write()) waits.add_writer(client.fd.get());
+    }
+    waits.wait(events.empty() ? deadline : Deadline::after(Duration::zero()));
+  }
+};
+
+LineClients::LineClients(LineLimits limits) : state_(std::make_unique<State>(State{limits})) {}
+LineClients::~LineClients() = default;
+LineClients::LineClients(LineClients&&) noexcept = default;
+LineClients& LineClients::operator=(LineClients&&) noexcept = default;
+
+ClientId LineClients::admit(Fd client) {
+  if (!WaitSet::fits(client.get()))
+    throw std::system_error(EINVAL, std::system_category(), "admit");
+  set_nonblocking(client.get(), true);
+  const ClientId id = ++state_->last;
+  state_->clients.emplace(id, LineClient{std::move(client), LineFramer(state_->limits.line_max)});
+  state_->events.push_back({Event::Kind::joined, id});
+  return id;
+}
+
+LineClients::Turn LineClients::step(Deadline deadline, std::span<const int> others) {
+  state_->close_the_done();
+  state_->wait(deadline, others);
+  for (auto& [id, client] : state_->clients) {
+    if (state_->waits.is_writable(client.fd.get())) state_->flush(id, client);
+    if (state_->waits.is_readable(client.fd.get()) && !client.has_left) state_->receive(id, client);
+  }
+  state_->close_the_done();
+  Turn turn{.events = std::exchange(state_->events, {})};
+  for (const int fd : others)
+    if (state_->waits.is_readable(fd)) turn.readable.push_back(fd);
+  return turn;
+}
+
+void LineClients::send(ClientId id, std::string_view line) {
+  LineClient* const client = state_->find(id);
+  if (client == nullptr || client->has_left) return;
+  client->waiting.push(as_bytes(line));
+  client->waiting.push(as_bytes("\n"));
+  state_->flush(id, *client);
+  if (client->waiting.size() > state_->limits.unsent_max) state_->leave(id, *client, "too slow");
+}
+
+void LineClients::disconnect(ClientId id) {
+  LineClient* const client = state_->find(id);
+  if (client == nullptr) return;
+  client->has_left = true;
+  if (client->is_done()) state_->clients.erase(id);
+}
+
+void LineClients::drop(ClientId id) { state_->clients.erase(id); }
+
+std::size_t LineClients::unsent(ClientId id) const noexcept {
+  const LineClient* const client = state_->find(id);
+  return client == nullptr || client->has_failed ? 0 : client->waiting.size();
+}
+
+std::size_t LineClients::unfinished(ClientId id) const noexcept {
+  const LineClient* const client = state_->find(id);
+  return client == nullptr || client->has_left ? 0 : client->lines.unfinished();
+}
+
+std::size_t LineClients::connections() const noexcept { return state_->clients.size(); }
+
+// ---- ChatServer
+
+struct ChatServer::State {
+  Fd listener;
+  LineClients clients;
+  Room room{};
+
+  void accept_clients() {
+    for (int accepted = 0; accepted < turn_accepts_max; ++accepted) {
+      std::optional<Fd> client = try_accept(listener.get());
+      if (!client) return;
+      if (WaitSet::fits(client->get())) clients.admit(std::move(*client));
+    }
+  }
+};
+
+ChatServer::ChatServer(Fd listener, LineLimits limits) {
+  set_nonblocking(listener.get(), true);
+  state_ = std::make_unique<State>(State{std::move(listener), LineClients(limits)});
+}
+
+ChatServer::~ChatServer() = default;
+ChatServer::ChatServer(ChatServer&&) noexcept = default;
+ChatServer& ChatServer::operator=(ChatServer&&) noexcept = default;
+
+void ChatServer::step(Deadline deadline, int wake_up) {
+  const std::array others = {state_->listener.get(), wake_up};
+  const auto turn = state_->clients.step(deadline, std::span(others).first(wake_up == -1 ? 1 : 2));
+  for (const Event& event : turn.events)
+    for (const Outgoing& outgoing : state_->room.handle(event))
+      state_->clients.send(outgoing.to, outgoing.line);
+  const int listener = state_->listener.get();
+  if (std::count(turn.readable.begin(), turn.readable.end(), listener) > 0)
+    state_->accept_clients();
+}
+
+std::size_t ChatServer::connections() const noexcept { return state_->clients.connections(); }
+
+}  // namespace course
