@@ -150,54 +150,55 @@ struct LineClients::State {
     return found == clients.end() ? nullptr : &found->second;
   }
 
+  // Marks only. The map stays as it is, so that whoever is going through it can go on.
   void leave(ClientId id, LineClient& client, const std::string& why) {
     if (!client.has_left) events.push_back({Event::Kind::left, id, why});
     client.has_left = true;
-    client.has_failed = !why.empty();
+    client.has_failed |= !why.empty();
   }
 
-  // The map stays as it is: whoever is going through it can go on.
   void flush(ClientId id, LineClient& client) {
-    if (client.has_failed || client.waiting.flush(client.fd.get()).status != IoStatus::error)
-      return;
-    leave(id, client, "connection lost");
-    client.has_failed = true;
-  }
-
-  void take_lines(ClientId id, LineClient& client, cbytes data) {
-    try {
-      client.lines.feed(data);
-    } catch (const MessageTooLong&) {
-      hand_out_lines(id, client);
-      throw;
-    }
-    hand_out_lines(id, client);
-  }
-
-  void hand_out_lines(ClientId id, LineClient& client) {
-    while (auto line = client.lines.next())
-      events.push_back({Event::Kind::line, id, std::move(*line)});
+    if (client.waiting.flush(client.fd.get()).status == IoStatus::error)
+      leave(id, client, "connection lost");
   }
 
   void receive(ClientId id, LineClient& client) {
     std::array<std::byte, piece_bytes> buffer;
-    try {
-      for (std::size_t received = 0; received < turn_bytes_max;) {
-        const IoResult result = try_recv(client.fd.get(), buffer);
-        if (result.status == IoStatus::eof) leave(id, client, "");
-        if (result.status == IoStatus::error) leave(id, client, "connection lost");
-        if (result.status != IoStatus::ok) return;
-        received += result.bytes;
-        take_lines(id, client, cbytes(buffer).first(result.bytes));
-        if (result.bytes < buffer.size()) return;  // that was all there was
-      }
-    } catch (const MessageTooLong&) {
-      leave(id, client, "line too long");
+    for (std::size_t received = 0; received < turn_bytes_max && !client.has_left;) {
+      const IoResult result = try_recv(client.fd.get(), buffer);
+      if (result.status == IoStatus::error) leave(id, client, "connection lost");
+      // Behind lines the end can wait: it is there in the next turn too, when they are answered.
+      if (result.status == IoStatus::eof && received == 0) leave(id, client, "");
+      if (result.status != IoStatus::ok) return;
+      received += result.bytes;
+      take_lines(id, client, cbytes(buffer).first(result.bytes));
+      if (result.bytes < buffer.size()) return;  // that was all there was
     }
+  }
+
+  void take_lines(ClientId id, LineClient& client, cbytes data) {
+    bool is_too_long = false;
+    const auto until_too_long = [&](auto&& attempt) {
+      try {
+        attempt();
+      } catch (const MessageTooLong&) {
+        is_too_long = true;
+      }
+    };
+    until_too_long([&] { client.lines.feed(data); });
+    until_too_long([&] {  // those before the one that is too long count
+      while (auto line = client.lines.next())
+        events.push_back({Event::Kind::line, id, std::move(*line)});
+    });
+    if (is_too_long) leave(id, client, "line too long");
   }
 
   void close_the_done() {
     std::erase_if(clients, [](const auto& entry) { return entry.second.is_done(); });
+  }
+
+  void forget_events(ClientId id) {
+    std::erase_if(events, [id](const Event& event) { return event.client == id; });
   }
 
   void wait(Deadline deadline, std::span<const int> others) {
@@ -229,9 +230,9 @@ ClientId LineClients::admit(Fd client) {
 LineClients::Turn LineClients::step(Deadline deadline, std::span<const int> others) {
   state_->close_the_done();
   state_->wait(deadline, others);
-  for (auto& [id, client] : state_->clients) {
-    if (state_->waits.is_writable(client.fd.get())) state_->flush(id, client);
-    if (state_->waits.is_readable(client.fd.get()) && !client.has_left) state_->receive(id, client);
+  for (auto& [id, client] : state_->clients) {  // first what it has said: a send may fail
+    if (state_->waits.is_readable(client.fd.get())) state_->receive(id, client);
+    if (state_->waits.is_writable(client.fd.get()) && !client.has_failed) state_->flush(id, client);
   }
   state_->close_the_done();
   Turn turn{.events = std::exchange(state_->events, {})};
@@ -243,20 +244,27 @@ LineClients::Turn LineClients::step(Deadline deadline, std::span<const int> othe
 void LineClients::send(ClientId id, std::string_view line) {
   LineClient* const client = state_->find(id);
   if (client == nullptr || client->has_left) return;
-  client->waiting.push(as_bytes(line));
-  client->waiting.push(as_bytes("\n"));
-  state_->flush(id, *client);
-  if (client->waiting.size() > state_->limits.unsent_max) state_->leave(id, *client, "too slow");
+  OutQueue& waiting = client->waiting;
+  const bool is_first = !waiting.wants_write();
+  waiting.push(as_bytes(line));
+  waiting.push(as_bytes("\n"));
+  // Behind what waits it waits for the next turn, unless that would be too much.
+  if (is_first || waiting.size() > state_->limits.unsent_max) state_->flush(id, *client);
+  if (waiting.size() > state_->limits.unsent_max) state_->leave(id, *client, "too slow");
 }
 
 void LineClients::disconnect(ClientId id) {
   LineClient* const client = state_->find(id);
   if (client == nullptr) return;
   client->has_left = true;
+  state_->forget_events(id);
   if (client->is_done()) state_->clients.erase(id);
 }
 
-void LineClients::drop(ClientId id) { state_->clients.erase(id); }
+void LineClients::drop(ClientId id) {
+  state_->clients.erase(id);
+  state_->forget_events(id);
+}
 
 std::size_t LineClients::unsent(ClientId id) const noexcept {
   const LineClient* const client = state_->find(id);
