@@ -32,61 +32,58 @@ bool is_name(const std::string& text) {
 }  // namespace
 
 struct Room::State {
-  struct Member {
+  struct Guest {
     ClientId client;
-    std::string name;
+    std::string name{};  ///< empty: it has none yet
   };
-  std::vector<ClientId> strangers{};  ///< have no name yet
-  std::vector<Member> members{};      ///< in the order in which they came in
+  std::vector<Guest> guests{};  ///< those with a name in the order in which they came in
 
-  [[nodiscard]] auto find(ClientId client) {
-    return std::find_if(members.begin(), members.end(),
-                        [client](const Member& member) { return member.client == client; });
+  [[nodiscard]] std::vector<Guest>::iterator find(ClientId client) {
+    return std::find_if(guests.begin(), guests.end(),
+                        [client](const Guest& guest) { return guest.client == client; });
   }
 
   void tell_others(ClientId client, const std::string& line, std::vector<Outgoing>& lines) const {
-    for (const Member& member : members)
-      if (member.client != client) lines.push_back({member.client, line});
+    for (const Guest& guest : guests)
+      if (guest.client != client && !guest.name.empty()) lines.push_back({guest.client, line});
   }
 
   std::vector<Outgoing> join(ClientId client) {
-    if (find(client) != members.end() || std::count(strangers.begin(), strangers.end(), client) > 0)
-      return {};
-    strangers.push_back(client);
+    if (find(client) != guests.end()) return {};
+    guests.push_back({client});
     return {{client, "* your name?"}};
   }
 
-  std::vector<Outgoing> name(ClientId client, const std::string& wanted) {
-    if (!is_name(wanted)) return {{client, "! a name has 1 to 16 letters, digits, - or _"}};
-    std::string here;
-    for (const Member& member : members) {
-      if (member.name == wanted) return {{client, "! " + wanted + " is taken"}};
-      here += ' ' + member.name;
-    }
-    std::vector<Outgoing> lines = {{client, "* here:" + (here.empty() ? " nobody else" : here)}};
-    tell_others(client, "* " + wanted + " joined", lines);
-    std::erase(strangers, client);
-    members.push_back({client, wanted});
+  std::vector<Outgoing> say(ClientId client, const std::string& text) {
+    const auto guest = find(client);
+    if (guest == guests.end()) return {};
+    if (guest->name.empty()) return enter(client, text);
+    std::vector<Outgoing> lines;
+    tell_others(client, guest->name + ": " + text, lines);
     return lines;
   }
 
-  std::vector<Outgoing> say(ClientId client, const std::string& text) {
-    std::vector<Outgoing> lines;
-    if (const auto member = find(client); member != members.end())
-      tell_others(client, member->name + ": " + text, lines);
-    else if (std::count(strangers.begin(), strangers.end(), client) > 0)
-      return name(client, text);
+  std::vector<Outgoing> enter(ClientId client, const std::string& name) {
+    if (!is_name(name)) return {{client, "! a name has 1 to 16 letters, digits, - or _"}};
+    std::string here;
+    for (const Guest& guest : guests) {
+      if (guest.name == name) return {{client, "! " + name + " is taken"}};
+      if (!guest.name.empty()) here += ' ' + guest.name;
+    }
+    std::vector<Outgoing> lines = {{client, "* here:" + (here.empty() ? " nobody else" : here)}};
+    tell_others(client, "* " + name + " joined", lines);
+    guests.erase(find(client));
+    guests.push_back({client, name});
     return lines;
   }
 
   std::vector<Outgoing> leave(ClientId client, const std::string& why) {
+    const auto guest = find(client);
+    if (guest == guests.end()) return {};
     std::vector<Outgoing> lines;
-    std::erase(strangers, client);
-    if (const auto member = find(client); member != members.end()) {
-      const std::string reason = why.empty() ? "" : " (" + why + ")";
-      tell_others(client, "* " + member->name + " left" + reason, lines);
-      members.erase(member);
-    }
+    const std::string reason = why.empty() ? "" : " (" + why + ")";
+    if (!guest->name.empty()) tell_others(client, "* " + guest->name + " left" + reason, lines);
+    guests.erase(guest);
     return lines;
   }
 };
@@ -114,9 +111,9 @@ std::vector<Outgoing> Room::handle(const Event& event) {
 }
 
 std::optional<std::string> Room::name_of(ClientId client) const {
-  const auto member = state_->find(client);
-  if (member == state_->members.end()) return std::nullopt;
-  return member->name;
+  const auto guest = state_->find(client);
+  if (guest == state_->guests.end() || guest->name.empty()) return std::nullopt;
+  return guest->name;
 }
 
 // ---- LineClients: the sockets

@@ -53,17 +53,18 @@ TEST(ChatServer, PassesLinesOn) {
   Peer& bob = s.peer("bob").at(97ms).connects().sends("bo").at(131ms).sends("b\r\n");
   Peer& carol = s.peer("carol").at(150ms).connects();
   alice.at(347ms).sends("hello, ").at(583ms).sends("bob!\nhow are you?\n");
-  bob.at(700ms).sends("fine\n").at(1219ms).closes();
+  bob.at(700ms).sends("fine\n").at(1219ms).sends("bye\n" + std::string(2'000, 'x'));
 
   s.serve_until(1900ms);
 
   const std::string start =
       "alice, bob and carol connected; alice and bob said their names, "
-      "alice two lines, bob one, and then he left.";
+      "alice two lines, bob two, and then far too long a line.";
   if (!expect_received(
           bob, "* your name?\n* here: alice\nalice: hello, bob!\nalice: how are you?\n", start) ||
       !expect_received(alice,
-                       "* your name?\n* here: nobody else\n* bob joined\nbob: fine\n* bob left\n",
+                       "* your name?\n* here: nobody else\n* bob joined\nbob: fine\nbob: bye\n"
+                       "* bob left (line too long)\n",
                        start) ||
       !expect_received(carol, "* your name?\n", start))
     return;
@@ -217,13 +218,14 @@ TEST(ChatServer, AnswersWhoFinishesSending) {
   Chat s;
   s.start();
   Peer& alice = s.peer("alice").at(1ms).connects().sends("alice\n");
-  Peer& bob =
-      s.peer("bob").at(347ms).connects().sends("alice\nbob\nhello\nunfinish").finishes_sending();
+  Peer& bob = s.peer("bob").window(20).stops_reading().at(347ms).connects();
+  bob.sends("alice\nbob\nhello\nunfinish").finishes_sending().at(700ms).resumes_reading();
 
   s.serve_until(1900ms);
 
   const std::string start =
-      "bob connected, sent \"alice\\nbob\\nhello\\nunfinish\" and finished, all at once.";
+      "bob connected, sent \"alice\\nbob\\nhello\\nunfinish\" and finished, all at once; he took "
+      "20 bytes, and the rest when he read on at 0.7 s.";
   expect_received(bob, "* your name?\n! alice is taken\n* here: alice\n", start) &&
       expect_that(bob.saw_the_end(), start + " He has left, and his connection was not closed.") &&
       expect_received(alice,
@@ -390,8 +392,10 @@ TEST(ChatServer, OwnsItsConnections) {
       s.peer("bob").window(5).at(2ms).connects().stops_reading().at(583ms).resumes_reading();
   s.serve_until(97ms);
   s.run([&] {
-    course::ChatServer moved(std::move(s.server()));
-    s.server() = std::move(moved);
+    const auto anywhere = course::Endpoint::numeric("127.0.0.1", 0);
+    course::ChatServer other(course::listen_on(anywhere, 1));
+    other = std::move(s.server());  // which closes the listener that it had
+    s.server() = course::ChatServer(std::move(other));
   });
   alice.at(347ms).sends("still there?\n");
   s.serve_until(400ms);

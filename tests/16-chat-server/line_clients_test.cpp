@@ -67,7 +67,12 @@ TEST(LineClients, TellsWhatHappens) {
                    "at " +
                        shown(s.now()) + ". Look, but do not wait."))
     return;
-  alice.at(31ms).sends("hello\nhow are you?\r\n").at(347ms).sends("\n").at(583ms).finishes_sending();
+  alice.at(31ms)
+      .sends("hello\nhow are you?\r\n")
+      .at(347ms)
+      .sends("\n")
+      .at(583ms)
+      .finishes_sending();
   bob.at(53ms).sends("hi\n");
 
   s.serve_until(1900ms);
