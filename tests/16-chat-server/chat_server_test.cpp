@@ -32,7 +32,10 @@ std::optional<Time> arrival(const Peer& who, const std::string& text) {
   return at == std::string::npos ? std::nullopt : who.received_at(at);
 }
 
-std::string shown_time(std::optional<Time> time) { return time ? "at " + shown(*time) : "never"; }
+// "came at 0.053 s", "never came".
+std::string came(std::optional<Time> time) {
+  return time ? "came at " + shown(*time) : "never came";
+}
 
 std::size_t count(const std::vector<Call>& calls, bool worked) {
   return static_cast<std::size_t>(std::count_if(
@@ -78,8 +81,8 @@ TEST(ChatServer, PassesLinesOn) {
                   {alice, "bob: fine", 700ms}, {alice, "* bob l", 1219ms}};
   for (const auto& [who, what, wanted] : arrivals)
     if (!expect_that(arrival(who, what) == wanted, quoted(what) + " was to come to " + who.name() +
-                                                       " at " + shown(wanted) + ", and came " +
-                                                       shown_time(arrival(who, what)) + "."))
+                                                       " at " + shown(wanted) + ", and " +
+                                                       came(arrival(who, what)) + "."))
       return;
   expect_equal(s.server().connections(), 2u, "bob has left; so many are connected:");
 }
@@ -110,11 +113,11 @@ TEST(ChatServer, LeavesTheSlowBehind) {
       "said 30 lines of 50 bytes, one every 0.031 s. ";
   for (const Peer* who : {&carol, &erin})
     for (int i = 0; i < lines; ++i) {
-      const auto came = arrival(*who, format("alice: %02d ", i));
-      if (!expect_that(came == Time(100ms) + i * 31ms,
-                       start + format("Line %d was to come to %s at %s, and came %s.", i,
-                                      who->name().c_str(), shown(Time(100ms) + i * 31ms).c_str(),
-                                      shown_time(came).c_str())))
+      const auto arrived = arrival(*who, format("alice: %02d ", i));
+      if (!expect_that(
+              arrived == Time(100ms) + i * 31ms,
+              start + format("Line %d was to come to %s at %s, and %s.", i, who->name().c_str(),
+                             shown(Time(100ms) + i * 31ms).c_str(), came(arrived).c_str())))
         return;
     }
   for (const Peer* who : {&alice, &carol, &erin})
@@ -142,7 +145,7 @@ TEST(ChatServer, SurvivesWhoHangsUpWhileOthersTalk) {
               "enough.",
        .read = "In the middle of a broadcast"});
   const std::vector<std::string> names = {"alice", "bob", "carol", "dave", "erin"};
-  for (const std::size_t gone : {1, 2, 4}) {
+  for (const std::size_t gone : {std::size_t{1}, std::size_t{2}, std::size_t{4}}) {
     Chat s;
     s.start();
     std::vector<Peer*> all;
@@ -263,9 +266,9 @@ TEST(ChatServer, AcceptsManyAtOnce) {
                           most)))
     return;
   for (const Peer* who : all)
-    if (!expect_that(who->received_at(0) == Time(31ms), "150 clients came at 0.031 s, and " +
-                                                            who->name() + " was asked for a name " +
-                                                            shown_time(who->received_at(0)) + "."))
+    if (!expect_that(who->received_at(0) == Time(31ms),
+                     "150 clients came at 0.031 s, and " + who->name() + "'s question for a name " +
+                         came(who->received_at(0)) + "."))
       return;
   expect_equal(s.server().connections(), newcomers, "So many are connected:") &&
       expect_received(*all[149], "* your name?\n* here: ada\nada: hello\n",
@@ -299,14 +302,14 @@ TEST(ChatServer, GoesOnWhenAcceptFails) {
     code = error.code();
   }
   if (!expect_that(carol.received_at(0) == Time(347ms),
-                   "accept said ECONNABORTED three times, and carol, who waited behind, was asked "
-                   "for a name " +
-                       shown_time(carol.received_at(0)) + ".") ||
+                   "accept said ECONNABORTED three times, and carol waited behind. "
+                   "Her question for a name " +
+                       came(carol.received_at(0)) + ".") ||
       !expect_that(code.value() == EMFILE && s.now() == Time(583ms),
                    "accept said EMFILE at 0.583 s, and step() was to throw it.") ||
       !expect_that(arrival(bob, "alice: hello") == Time(583ms),
-                   "In that turn alice's line came too; it came to bob " +
-                       shown_time(arrival(bob, "alice: hello")) + "."))
+                   "In that turn alice said \"hello\", and to bob it " +
+                       came(arrival(bob, "alice: hello")) + "."))
     return;
   s.serve_until(1900ms);
   expect_received(dave, "* your name?\n", "After that accept worked again.") &&
@@ -349,9 +352,9 @@ TEST(ChatServer, CanBeWokenAndSleepsElse) {
   constexpr std::size_t waits_max = 40;
   Chat s;
   s.start();
-  Peer& stop = s.peer("the pipe").at(26h).sends("!");
+  Peer& stop = s.peer("the pipe").at(26min).sends("!");
   const int wake_up = stop.pipe_to_program();
-  s.peer("alice").at(31ms).connects().sends("alice\n").at(12h).sends("anybody?\n");
+  s.peer("alice").at(31ms).connects().sends("alice\n").at(12min).sends("anybody?\n");
   s.peer("bob").at(53ms).connects().sends("bob\n").at(97ms).finishes_sending();
   s.step(20ms, wake_up);
   if (!expect_that(s.now() == Time(20ms),
@@ -359,21 +362,21 @@ TEST(ChatServer, CanBeWokenAndSleepsElse) {
                    "at " +
                        shown(s.now()) + "."))
     return;
-  s.serve_until(25h, wake_up);
+  s.serve_until(25min, wake_up);
   const std::size_t waits = s.waits().size();
   if (!expect_that(waits <= waits_max,
-                   format("Next to nothing happened in 25 hours, and you waited %zu times%s. Let "
+                   format("Next to nothing happened in 25 minutes, and you waited %zu times%s. Let "
                           "select wait until the deadline.",
                           waits, waits < WaitLog::calls_max ? "" : " or more")))
     return;
-  s.step(3h, wake_up);
-  if (!expect_that(s.now() == Time(26h),
-                   "wake_up was readable after 26 hours, and step() returned "
+  s.step(3min, wake_up);
+  if (!expect_that(s.now() == Time(26min),
+                   "wake_up was readable after 26 minutes, and step() returned "
                    "at " +
                        shown(s.now()) + "."))
     return;
-  s.step(3h, wake_up);
-  expect_that(s.now() == Time(26h),
+  s.step(3min, wake_up);
+  expect_that(s.now() == Time(26min),
               "wake_up was still readable, for step() only looks at it; and "
               "step() waited until " +
                   shown(s.now()) + ".");

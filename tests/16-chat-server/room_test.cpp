@@ -222,7 +222,7 @@ TEST(Room, TellsWhoLeft) {
     r.has(who, std::string(1, static_cast<char>('a' + who - 1)));
   r.given({joined(5), joined(6), says(6, "no name!")});
   r.then(left(2), {{1, {"* b left"}}, {3, {"* b left"}}, {4, {"* b left"}}},
-         "Who left gets nothing any more.") &&
+         "Without a reason there are no brackets, and who left gets nothing any more.") &&
       r.then(left(1, "too slow"), {{3, {"* a left (too slow)"}}, {4, {"* a left (too slow)"}}},
              "The reason stands in brackets.") &&
       r.then(left(5), {}, "It never had a name.") &&
