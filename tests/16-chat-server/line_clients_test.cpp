@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -41,6 +42,17 @@ std::string repeated(const std::string& text, std::size_t times) {
   std::string all;
   for (std::size_t i = 0; i < times; ++i) all += text;
   return all;
+}
+
+volatile std::sig_atomic_t sigpipe_count = 0;
+void count_sigpipe(int) { sigpipe_count = sigpipe_count + 1; }
+
+bool sigpipe_is_as_it_was() {
+  struct sigaction action {};
+  sigset_t mask;
+  ::sigaction(SIGPIPE, nullptr, &action);
+  ::sigprocmask(SIG_BLOCK, nullptr, &mask);
+  return action.sa_handler == count_sigpipe && sigismember(&mask, SIGPIPE) == 0;
 }
 
 }  // namespace
@@ -253,6 +265,9 @@ TEST(LineClients, TellsALostConnection) {
                    "SIGPIPE, no exception, and nobody else notices.",
            .why = "Connections are lost all day: a laptop is closed, a phone leaves the house.",
            .read = "Too slow, or gone"});
+  struct sigaction action {};
+  action.sa_handler = count_sigpipe;
+  ::sigaction(SIGPIPE, &action, nullptr);
   Hosting s;
   Peer& alice = s.guest("alice");
   Peer& bob = s.guest("bob");
@@ -275,7 +290,13 @@ TEST(LineClients, TellsALostConnection) {
       "carol closed her connection between two sends; the second after that said EPIPE.") &&
       expect_equal(alice.received(), std::string("first\nsecond\nthird\nfourth\n"),
                    "alice was sent the same lines, and got this:") &&
-      expect_equal(s.connections(), 1u, "Only alice is left.");
+      expect_equal(s.connections(), 1u, "Only alice is left; so many are connected:") &&
+      expect_that(
+          sigpipe_count == 0,
+          "A send to carol raised SIGPIPE. With MSG_NOSIGNAL it says EPIPE, and no more.") &&
+      expect_that(sigpipe_is_as_it_was(),
+                  "SIGPIPE is not handled as it was before. MSG_NOSIGNAL needs no change of what "
+                  "belongs to the whole process.");
 }
 
 // Rule: who has finished sending still listens.
