@@ -47,7 +47,8 @@ struct Outgoing {
 };
 
 /// Who is in the room and what they are called: the rules of the chat. It knows no sockets
-/// (sans-I/O): events go in, lines for clients come out. A plain value; never blocks.
+/// (sans-I/O): events go in, lines for clients come out. A plain value; never blocks. A moved-from
+/// room is only good for being assigned to or destroyed.
 class Room {
  public:
   Room();
@@ -121,9 +122,11 @@ class LineClients {
   /// neither end nor lengthen the wait. An idle object makes no calls but the one.
   ///
   /// Lines end with LF or CR LF and may contain any other byte. Of each client no more than 65,536
-  /// bytes are received in a turn, so that nobody has to wait for one who always talks. A client
-  /// that finishes sending has left: the lines that it had sent are events before that, but not
-  /// what came of a line without an ending. It is still sent what waits for it, and then closed.
+  /// bytes are received in a turn, so that nobody has to wait for one who always talks.
+  ///
+  /// A client that finishes sending has left, but not in the turn of its last lines: these can
+  /// still be answered by send(), and its left event is in a later turn. What came of a line
+  /// without an ending is no event. The client is still sent what waits for it, and then closed.
   ///
   /// These leave at once, and what waits for them is dropped; their left event says why:
   /// - "connection lost": a receive or a send failed (ECONNRESET, EPIPE, …). EPIPE comes without a
@@ -142,12 +145,14 @@ class LineClients {
   void send(ClientId client, std::string_view line);
 
   /// Ends a conversation politely: nothing more is received from the client, it is sent what waits
-  /// for it, and then closed. It has left from now on, without an event. Nothing happens when it
-  /// has left already.
+  /// for it, and then closed, here and now when nothing does. It has left from now on, and there
+  /// are no more events of it, nor those that step() has yet to return. Nothing happens when it has
+  /// left already.
   void disconnect(ClientId client);
 
-  /// Ends a conversation at once: what waits for the client is dropped. Without an event; nothing
-  /// happens when it is closed already.
+  /// Ends a conversation at once: what waits for the client is dropped, and it is closed before
+  /// this returns. There are no more events of it, as with disconnect(). Nothing happens when it is
+  /// closed already.
   void drop(ClientId client);
 
   /// How many bytes wait to be sent to a client; 0 for one that is closed.

@@ -32,61 +32,58 @@ bool is_name(const std::string& text) {
 }  // namespace
 
 struct Room::State {
-  struct Member {
+  struct Guest {
     ClientId client;
-    std::string name;
+    std::string name{};  ///< empty: it has none yet
   };
-  std::vector<ClientId> strangers{};  ///< have no name yet
-  std::vector<Member> members{};      ///< in the order in which they came in
+  std::vector<Guest> guests{};  ///< those with a name in the order in which they came in
 
-  [[nodiscard]] auto find(ClientId client) {
-    return std::find_if(members.begin(), members.end(),
-                        [client](const Member& member) { return member.client == client; });
+  [[nodiscard]] std::vector<Guest>::iterator find(ClientId client) {
+    return std::find_if(guests.begin(), guests.end(),
+                        [client](const Guest& guest) { return guest.client == client; });
   }
 
   void tell_others(ClientId client, const std::string& line, std::vector<Outgoing>& lines) const {
-    for (const Member& member : members)
-      if (member.client != client) lines.push_back({member.client, line});
+    for (const Guest& guest : guests)
+      if (guest.client != client && !guest.name.empty()) lines.push_back({guest.client, line});
   }
 
   std::vector<Outgoing> join(ClientId client) {
-    if (find(client) != members.end() || std::count(strangers.begin(), strangers.end(), client) > 0)
-      return {};
-    strangers.push_back(client);
+    if (find(client) != guests.end()) return {};
+    guests.push_back({client});
     return {{client, "* your name?"}};
   }
 
-  std::vector<Outgoing> name(ClientId client, const std::string& wanted) {
-    if (!is_name(wanted)) return {{client, "! a name has 1 to 16 letters, digits, - or _"}};
-    std::string here;
-    for (const Member& member : members) {
-      if (member.name == wanted) return {{client, "! " + wanted + " is taken"}};
-      here += ' ' + member.name;
-    }
-    std::vector<Outgoing> lines = {{client, "* here:" + (here.empty() ? " nobody else" : here)}};
-    tell_others(client, "* " + wanted + " joined", lines);
-    std::erase(strangers, client);
-    members.push_back({client, wanted});
+  std::vector<Outgoing> say(ClientId client, const std::string& text) {
+    const auto guest = find(client);
+    if (guest == guests.end()) return {};
+    if (guest->name.empty()) return enter(client, text);
+    std::vector<Outgoing> lines;
+    tell_others(client, guest->name + ": " + text, lines);
     return lines;
   }
 
-  std::vector<Outgoing> say(ClientId client, const std::string& text) {
-    std::vector<Outgoing> lines;
-    if (const auto member = find(client); member != members.end())
-      tell_others(client, member->name + ": " + text, lines);
-    else if (std::count(strangers.begin(), strangers.end(), client) > 0)
-      return name(client, text);
+  std::vector<Outgoing> enter(ClientId client, const std::string& name) {
+    if (!is_name(name)) return {{client, "! a name has 1 to 16 letters, digits, - or _"}};
+    std::string here;
+    for (const Guest& guest : guests) {
+      if (guest.name == name) return {{client, "! " + name + " is taken"}};
+      if (!guest.name.empty()) here += ' ' + guest.name;
+    }
+    std::vector<Outgoing> lines = {{client, "* here:" + (here.empty() ? " nobody else" : here)}};
+    tell_others(client, "* " + name + " joined", lines);
+    guests.erase(find(client));
+    guests.push_back({client, name});
     return lines;
   }
 
   std::vector<Outgoing> leave(ClientId client, const std::string& why) {
+    const auto guest = find(client);
+    if (guest == guests.end()) return {};
     std::vector<Outgoing> lines;
-    std::erase(strangers, client);
-    if (const auto member = find(client); member != members.end()) {
-      const std::string reason = why.empty() ? "" : " (" + why + ")";
-      tell_others(client, "* " + member->name + " left" + reason, lines);
-      members.erase(member);
-    }
+    const std::string reason = why.empty() ? "" : " (" + why + ")";
+    if (!guest->name.empty()) tell_others(client, "* " + guest->name + " left" + reason, lines);
+    guests.erase(guest);
     return lines;
   }
 };
@@ -114,9 +111,9 @@ std::vector<Outgoing> Room::handle(const Event& event) {
 }
 
 std::optional<std::string> Room::name_of(ClientId client) const {
-  const auto member = state_->find(client);
-  if (member == state_->members.end()) return std::nullopt;
-  return member->name;
+  const auto guest = state_->find(client);
+  if (guest == state_->guests.end() || guest->name.empty()) return std::nullopt;
+  return guest->name;
 }
 
 // ---- LineClients: the sockets
@@ -150,54 +147,55 @@ struct LineClients::State {
     return found == clients.end() ? nullptr : &found->second;
   }
 
+  // Marks only. The map stays as it is, so that whoever is going through it can go on.
   void leave(ClientId id, LineClient& client, const std::string& why) {
     if (!client.has_left) events.push_back({Event::Kind::left, id, why});
     client.has_left = true;
-    client.has_failed = !why.empty();
+    client.has_failed |= !why.empty();
   }
 
-  // The map stays as it is: whoever is going through it can go on.
   void flush(ClientId id, LineClient& client) {
-    if (client.has_failed || client.waiting.flush(client.fd.get()).status != IoStatus::error)
-      return;
-    leave(id, client, "connection lost");
-    client.has_failed = true;
-  }
-
-  void take_lines(ClientId id, LineClient& client, cbytes data) {
-    try {
-      client.lines.feed(data);
-    } catch (const MessageTooLong&) {
-      hand_out_lines(id, client);
-      throw;
-    }
-    hand_out_lines(id, client);
-  }
-
-  void hand_out_lines(ClientId id, LineClient& client) {
-    while (auto line = client.lines.next())
-      events.push_back({Event::Kind::line, id, std::move(*line)});
+    if (client.waiting.flush(client.fd.get()).status == IoStatus::error)
+      leave(id, client, "connection lost");
   }
 
   void receive(ClientId id, LineClient& client) {
     std::array<std::byte, piece_bytes> buffer;
-    try {
-      for (std::size_t received = 0; received < turn_bytes_max;) {
-        const IoResult result = try_recv(client.fd.get(), buffer);
-        if (result.status == IoStatus::eof) leave(id, client, "");
-        if (result.status == IoStatus::error) leave(id, client, "connection lost");
-        if (result.status != IoStatus::ok) return;
-        received += result.bytes;
-        take_lines(id, client, cbytes(buffer).first(result.bytes));
-        if (result.bytes < buffer.size()) return;  // that was all there was
-      }
-    } catch (const MessageTooLong&) {
-      leave(id, client, "line too long");
+    for (std::size_t received = 0; received < turn_bytes_max && !client.has_left;) {
+      const IoResult result = try_recv(client.fd.get(), buffer);
+      if (result.status == IoStatus::error) leave(id, client, "connection lost");
+      // Behind lines the end can wait: it is there in the next turn too, when they are answered.
+      if (result.status == IoStatus::eof && received == 0) leave(id, client, "");
+      if (result.status != IoStatus::ok) return;
+      received += result.bytes;
+      take_lines(id, client, cbytes(buffer).first(result.bytes));
+      if (result.bytes < buffer.size()) return;  // that was all there was
     }
+  }
+
+  void take_lines(ClientId id, LineClient& client, cbytes data) {
+    bool is_too_long = false;
+    const auto until_too_long = [&](auto&& attempt) {
+      try {
+        attempt();
+      } catch (const MessageTooLong&) {
+        is_too_long = true;
+      }
+    };
+    until_too_long([&] { client.lines.feed(data); });
+    until_too_long([&] {  // those before the one that is too long count
+      while (auto line = client.lines.next())
+        events.push_back({Event::Kind::line, id, std::move(*line)});
+    });
+    if (is_too_long) leave(id, client, "line too long");
   }
 
   void close_the_done() {
     std::erase_if(clients, [](const auto& entry) { return entry.second.is_done(); });
+  }
+
+  void forget_events(ClientId id) {
+    std::erase_if(events, [id](const Event& event) { return event.client == id; });
   }
 
   void wait(Deadline deadline, std::span<const int> others) {
@@ -229,9 +227,9 @@ ClientId LineClients::admit(Fd client) {
 LineClients::Turn LineClients::step(Deadline deadline, std::span<const int> others) {
   state_->close_the_done();
   state_->wait(deadline, others);
-  for (auto& [id, client] : state_->clients) {
-    if (state_->waits.is_writable(client.fd.get())) state_->flush(id, client);
-    if (state_->waits.is_readable(client.fd.get()) && !client.has_left) state_->receive(id, client);
+  for (auto& [id, client] : state_->clients) {  // first what it has said: a send may fail
+    if (state_->waits.is_readable(client.fd.get())) state_->receive(id, client);
+    if (state_->waits.is_writable(client.fd.get()) && !client.has_failed) state_->flush(id, client);
   }
   state_->close_the_done();
   Turn turn{.events = std::exchange(state_->events, {})};
@@ -243,20 +241,27 @@ LineClients::Turn LineClients::step(Deadline deadline, std::span<const int> othe
 void LineClients::send(ClientId id, std::string_view line) {
   LineClient* const client = state_->find(id);
   if (client == nullptr || client->has_left) return;
-  client->waiting.push(as_bytes(line));
-  client->waiting.push(as_bytes("\n"));
-  state_->flush(id, *client);
-  if (client->waiting.size() > state_->limits.unsent_max) state_->leave(id, *client, "too slow");
+  OutQueue& waiting = client->waiting;
+  const bool is_first = !waiting.wants_write();
+  waiting.push(as_bytes(line));
+  waiting.push(as_bytes("\n"));
+  // Behind what waits it waits for the next turn, unless that would be too much.
+  if (is_first || waiting.size() > state_->limits.unsent_max) state_->flush(id, *client);
+  if (waiting.size() > state_->limits.unsent_max) state_->leave(id, *client, "too slow");
 }
 
 void LineClients::disconnect(ClientId id) {
   LineClient* const client = state_->find(id);
   if (client == nullptr) return;
   client->has_left = true;
+  state_->forget_events(id);
   if (client->is_done()) state_->clients.erase(id);
 }
 
-void LineClients::drop(ClientId id) { state_->clients.erase(id); }
+void LineClients::drop(ClientId id) {
+  state_->clients.erase(id);
+  state_->forget_events(id);
+}
 
 std::size_t LineClients::unsent(ClientId id) const noexcept {
   const LineClient* const client = state_->find(id);
