@@ -33,15 +33,18 @@ class AcceptingChat {
     while (auto client = course::try_accept(listener_.get())) chat_->admit(std::move(*client));
   }
 
-  /// The chat moves to another object.
-  void move_house() { chat_ = std::make_unique<course::TimedChat>(std::move(*chat_)); }
+  /// The chat moves to another object; the old one stays, empty.
+  void move_house() {
+    old_ = std::move(chat_);
+    chat_ = std::make_unique<course::TimedChat>(std::move(*old_));
+  }
 
   [[nodiscard]] course::TimedChat& chat() { return *chat_; }
   [[nodiscard]] std::size_t connections() const { return chat_->connections(); }
 
  private:
   course::Fd listener_;
-  std::unique_ptr<course::TimedChat> chat_;
+  std::unique_ptr<course::TimedChat> chat_, old_;
 };
 
 /// A chat with these times, and whoever comes.
