@@ -86,9 +86,14 @@ inline bool is_on_time(std::optional<Time> came, Time wanted) {
   return came && *came >= wanted && *came <= wanted + rounding_max;
 }
 
-/// "got "! idle: goodbye" at 1.7 s", "never got "! idle: goodbye"".
-inline std::string told(const std::string& line, std::optional<Time> came) {
-  return (came ? "got " : "never got ") + quoted(line, 60) + (came ? " at " + shown(*came) : "");
+inline std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    lines.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return lines;
 }
 
 /// When `who` had all of `line`.
@@ -103,10 +108,12 @@ inline bool expect_line(const Peer& who, const std::string& line, Time wanted,
                         const std::string& story, const std::string& advice,
                         Where where = Where::here()) {
   const auto came = time_of(who, line);
-  return expect_that(is_on_time(came, wanted),
-                     format("%s: %s %s, and not at %s. %s", story.c_str(), who.name().c_str(),
-                            told(line, came).c_str(), shown(wanted).c_str(), advice.c_str()),
-                     where);
+  const std::string what = came ? "got it at " + shown(*came) : "never did";
+  return expect_that(
+      is_on_time(came, wanted),
+      format("%s. So %s was to get %s at %s, and %s. %s", story.c_str(), who.name().c_str(),
+             quoted(line, 60).c_str(), shown(wanted).c_str(), what.c_str(), advice.c_str()),
+      where);
 }
 
 /// `who` must have been told `line`, be closed at the same time, and be told nothing after it.
@@ -130,22 +137,12 @@ inline bool expect_goodbye(const Peer& who, const std::string& line, Time wanted
 /// `who` must still be connected.
 inline bool expect_stays(const Peer& who, const std::string& story, Where where = Where::here()) {
   const bool is_gone = who.saw_the_end() || who.saw_a_reset();
-  const std::string& got = who.received();
-  const std::size_t last = got.size() < 2 ? 0 : got.rfind('\n', got.size() - 2) + 1;
-  return expect_that(!is_gone,
-                     story + " Its time was not up, and it was sent away with " +
-                         quoted(got.substr(last), 60) + ".",
-                     where);
-}
-
-inline std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    lines.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return lines;
+  const auto lines = lines_of(who.received());
+  return expect_that(
+      !is_gone,
+      format("%s Its time was not up, and %s was sent away with %s.", story.c_str(),
+             who.name().c_str(), lines.empty() ? "nothing" : quoted(lines.back(), 60).c_str()),
+      where);
 }
 
 /// `who` must have been told these lines and nothing else.

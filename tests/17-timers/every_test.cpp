@@ -33,10 +33,11 @@ TEST(Every, DoesNotDrift) {
       return;
     now += *wait;
     const Time wanted = 170ms + i * interval;
-    if (!expect_that(now == wanted, format("Each call came 13 ms late, and after %d calls the next "
-                                           "was due at %s instead of %s. Count from the time that "
-                                           "was due, not from the call.",
-                                           i, shown(now).c_str(), shown(wanted).c_str())))
+    if (!expect_that(now == wanted,
+                     format("A timer repeats every 1.0007 s, from 0.17 s on, and each call came 13 "
+                            "ms late. Call %d was due at %s instead of %s. Its times are first + n "
+                            "* interval, however late the calls are.",
+                            i + 1, shown(now).c_str(), shown(wanted).c_str())))
       return;
     now += late;
     if (!log.expect_calls(now, "tick", "One timer repeats every 1.0007 s, from 0.17 s on")) return;

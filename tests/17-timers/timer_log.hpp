@@ -44,10 +44,12 @@ class TimerLog {
     const std::size_t count = timers.run_due(at(now));
     std::size_t calls = called.empty() ? 0 : 1;
     for (const char c : called) calls += c == ' ' ? 1 : 0;
-    const auto listed = [](const std::string& names) { return names.empty() ? "nobody" : names; };
+    const std::string instead = called.empty()   ? "nobody instead of " + wanted
+                                : wanted.empty() ? called + ", and nobody was due"
+                                                 : called + " instead of " + wanted;
     return expect_that(called == wanted,
-                       format("%s. run_due() at %s called %s, and not %s.", story.c_str(),
-                              shown(now).c_str(), listed(called).c_str(), listed(wanted).c_str()),
+                       format("%s. run_due() at %s called %s.", story.c_str(), shown(now).c_str(),
+                              instead.c_str()),
                        where) &&
            expect_that(count == calls,
                        format("%s. run_due() at %s called %zu and returned %zu.", story.c_str(),
