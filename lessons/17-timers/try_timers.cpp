@@ -9,8 +9,10 @@
 #include <cstdio>
 #include <ctime>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -85,6 +87,9 @@ class Server {
         if (course::WaitSet::fits(client->get())) chat_.admit(std::move(*client));
     } catch (const std::system_error& error) {
       if (error.code().value() != EMFILE && error.code().value() != ENFILE) throw;
+      // Who waits keeps the listener readable: without a nap this would spin. Lesson 18 does
+      // better.
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
 

@@ -181,6 +181,29 @@ TEST(TimedChat, KeepsItsTimesWhileSomebodyAlwaysTalks) {
   (void)alice;
 }
 
+// Rule: several times run for one client, and the first that is up counts.
+TEST(TimedChat, WaitsForTheNearestOfAllTimes) {
+  explain({.rule = "A line that has begun has its own time, and does not stop the time between two "
+                   "lines: the nearer of the two ends the wait.",
+           .why = "The timeout of select is one number; whoever forgets a time is late for it.",
+           .read = "The nearest of all"});
+  Scenario s;
+  Peer& alice = s.peer("alice").at(700ms).sends("alice\n").at(1300ms).sends("hel");
+  const int fd = alice.connected_and_handed_over();
+
+  s.run([&] {
+    course::TimedChat chat({.naming = 1100ms, .line = 2900ms, .idle = 1700ms});
+    chat.admit(course::Fd(fd));
+    while (s.now() < 5s && chat.connections() > 0)
+      (void)chat.step(course::Deadline::after(5s - s.now()));
+  });
+
+  expect_goodbye(
+      alice, idle, 2400ms,
+      "alice said her name at 0.7 s and began a line at 1.3 s; idle is 1.7 s, line 2.9 s",
+      "The time between two lines goes on while one is begun.");
+}
+
 // Rule: one wait, as long as to the nearest of all ends.
 TEST(TimedChat, SleepsUntilTheNearestEnd) {
   explain({.rule =
