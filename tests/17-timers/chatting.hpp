@@ -67,15 +67,22 @@ class Chatting : public Serving<AcceptingChat> {
     });
   }
 
-  void announce(const std::string& line) {
-    run([&] { server().chat().announce(line); });
+  /// It takes turns until then, within a run.
+  void take_turns_until(Time end) {
+    while (now() < end) server().step(course::Deadline::after(end - now()), -1);
   }
+
+  /// @name Runs of their own
+  /// @{
   void end(const std::string& line) {
     run([&] { server().chat().end(line); });
   }
   void drop_all() {
     run([&] { server().chat().drop_all(); });
   }
+  /// @}
+
+  [[nodiscard]] course::TimedChat& chat() { return server().chat(); }
   [[nodiscard]] std::size_t connections() { return server().connections(); }
 };
 

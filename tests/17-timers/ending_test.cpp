@@ -75,10 +75,12 @@ TEST(Announce, ReachesEverybodyAndChangesNoTime) {
   Chatting s({.naming = 2300ms, .line = 1h, .idle = 1700ms});
   Peer& alice = s.joins("alice", 31ms);
   Peer& bob = s.peer("bob").at(53ms).connects();
-  s.serve_until(700ms);
 
-  s.announce("* tea is ready");
-  s.serve_until(4s);
+  s.run([&] {
+    s.take_turns_until(700ms);
+    s.chat().announce("* tea is ready");
+    s.take_turns_until(4s);
+  });
 
   const char* const story = "The chat announced something at 0.7 s";
   const char* const advice = "It is sent at once, to everybody who is connected.";
@@ -145,7 +147,7 @@ TEST(DropAll, ClosesAtOnceAndLeavesNothingBehind) {
   s.joins("bob", 53ms).at(300ms).stops_reading().opens_window(5);
   s.peer("carol").at(97ms).connects().at(300ms).sends("car");
   s.serve_until(500ms);
-  s.announce("* that was all");
+  s.run([&] { s.chat().announce("* that was all"); });
 
   s.drop_all();
   const Time dropped_at = s.now();
