@@ -19,18 +19,21 @@
 namespace course {
 
 /// Functions to be called later, each at its time. It looks at no clock: the caller says what time
-/// it is, which never goes backwards. Never blocks. Not to be copied; it can be moved, and a
-/// moved-from queue is only good for being destroyed.
+/// it is, zero or more, which never goes backwards. Never blocks. With n timers, adding, cancelling
+/// and calling one takes time that grows no faster than log n. Not to be copied; it can be moved,
+/// and a moved-from queue is only good for being destroyed.
 class TimerQueue {
  public:
-  /// A point in time on std::chrono::steady_clock.
+  /// A point in time on std::chrono::steady_clock. Any will do, Point::min() (long past) and
+  /// Point::max() (never) too.
   using Point = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 
   /// Which timer. Never used again: not when the timer has run, nor when it was cancelled.
   using Id = std::uint64_t;
 
-  /// What a timer does. It may add and cancel timers, itself included. An exception passes through
-  /// run_due(); its timer counts as run, and what else is due stays due.
+  /// What a timer does. It may add and cancel timers, itself included: it lives until its call has
+  /// returned. An exception passes through run_due(); its timer counts as run, an `every` goes on,
+  /// and what else is due stays due.
   using Function = std::function<void()>;
 
   TimerQueue();
@@ -44,7 +47,8 @@ class TimerQueue {
   /// Calls `function` at `first`, and then every `interval` (more than zero, else
   /// std::invalid_argument): at first + interval, first + 2 * interval, …, however late each call
   /// was (no drift). Times that have passed without a call are skipped, not made up for: after a
-  /// pause it is called once, and then again at the next of its times that is still to come.
+  /// pause it is called once, and then again at the next of its times that is still to come. It is
+  /// the same object each time, with what it remembers. A time beyond Point::max() never comes.
   Id every(Point first, Duration interval, Function function);
 
   /// Makes sure that the timer does not run any more, though it may be due already, or be the
@@ -68,7 +72,7 @@ class TimerQueue {
   std::unique_ptr<State> state_;
 };
 
-/// How much time a client of TimedChat has; each more than zero, Duration::max() is no limit.
+/// How much time a client of TimedChat has; each more than zero; Duration::max() is no limit.
 struct ChatTimes {
   Duration naming = std::chrono::seconds(30);  ///< to be in the room, from admit() on
   Duration line = std::chrono::seconds(30);    ///< to finish a line that it has begun
@@ -110,22 +114,24 @@ class TimedChat {
   ///   The time runs from the turn in which its last line, or its name, was received.
   ///
   /// A client that has sent its line in time is not late because it was received late: what is
-  /// there is received before the times are looked at. A client that waits for others is not idle
-  /// for that reason; one that does not read is treated as in lesson 16. A client that is closed
-  /// politely and does not take what waits for it is dropped `line` after that.
+  /// there is received before the times are looked at. What others say to it is no line of its own.
+  /// A client that does not read is treated as in lesson 16. Whoever has left and does not take
+  /// what waits for it is dropped `line` after it left: when its time was up, when it has finished
+  /// sending, after end(). A client that is closed has no times any more: they wake nobody.
   ///
   /// Throws like LineClients::step().
   [[nodiscard]] std::vector<int> step(Deadline deadline, std::span<const int> others = {});
 
   /// Sends `line` to every client, those without a name included, as far as it fits now; the rest
-  /// follows in later turns.
+  /// follows in later turns. It is no line of theirs: their times go on. Never blocks.
   void announce(std::string_view line);
 
   /// Ends all conversations politely: sends `line` to every client, receives nothing more, and
   /// closes each as soon as it has been sent what waits for it, in this call or in later turns.
+  /// Nobody is told that the others left. Never blocks.
   void end(std::string_view line);
 
-  /// Closes all connections at once.
+  /// Closes all connections at once; what waits for them is dropped. A chat that is empty again.
   void drop_all();
 
   /// How many connections are open.

@@ -1,53 +1,52 @@
 #include "17-timers/timers.hpp"
 
-#include <algorithm>
 #include <iterator>
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 namespace course {
 
 // ---- TimerQueue
 
-namespace {
-
-using Point = TimerQueue::Point;
-
-}  // namespace
-
 struct TimerQueue::State {
   struct Timer {
-    Id id;
-    Function function;
-    Duration interval{};  ///< zero: it runs once
+    std::shared_ptr<Function> function;  ///< shared with its call, which may cancel the timer
+    Duration interval;                   ///< zero: it runs once
   };
-  using Key = std::pair<Point, std::uint64_t>;  // the order of those of one time
+  using Key = std::pair<Point, Id>;
 
-  std::map<Key, Timer> timers{};
-  std::map<Id, Key> keys{};
-  std::uint64_t last_order = 0;
-  Id last_id = 0;
+  std::map<Key, Timer> timers{};          // in the order in which they will run
+  std::unordered_map<Id, Point> times{};  // the other half of the key
+  Id last = 0;
 
-  void put(Point when, Timer timer) {
-    const Key key{when, ++last_order};
-    keys[timer.id] = key;
-    timers.emplace(key, std::move(timer));
+  Id put(Point when, Function function, Duration interval) {
+    const Id id = ++last;
+    put(id, when, {std::make_shared<Function>(std::move(function)), interval});
+    return id;
+  }
+
+  void put(Id id, Point when, Timer timer) {
+    timers.emplace(Key(when, id), std::move(timer));
+    times[id] = when;
   }
 
   Timer take(std::map<Key, Timer>::iterator at) {
-    Timer timer = std::move(at->second);
-    keys.erase(timer.id);
-    timers.erase(at);
-    return timer;
+    times.erase(at->first.second);
+    return std::move(timers.extract(at).mapped());
   }
 
-  /// The first of its times that is still to come. An interval too long for the clock: never.
+  /// The first of its times after `now`; nothing when the clock ends before that.
   static std::optional<Point> next_time(Point was_due, Duration interval, Point now) {
-    const auto steps = (now - was_due) / interval + 1;
-    if (steps > (Point::max() - was_due) / interval) return std::nullopt;
-    return was_due + steps * interval;
+    // Point::min() may lie further back than a Duration reaches; an unsigned number does.
+    const auto late = static_cast<std::uint64_t>(now.time_since_epoch().count()) -
+                      static_cast<std::uint64_t>(was_due.time_since_epoch().count());
+    const auto rest = late % static_cast<std::uint64_t>(interval.count());
+    const Duration step = interval - Duration(static_cast<Duration::rep>(rest));
+    if (step > Point::max() - now) return std::nullopt;
+    return now + step;
   }
 };
 
@@ -57,28 +56,27 @@ TimerQueue::TimerQueue(TimerQueue&&) noexcept = default;
 TimerQueue& TimerQueue::operator=(TimerQueue&&) noexcept = default;
 
 TimerQueue::Id TimerQueue::add(Point when, Function function) {
-  state_->put(when, {++state_->last_id, std::move(function)});
-  return state_->last_id;
+  return state_->put(when, std::move(function), Duration::zero());
 }
 
 TimerQueue::Id TimerQueue::every(Point first, Duration interval, Function function) {
   if (interval <= Duration::zero())
     throw std::invalid_argument("TimerQueue: the interval must be more than zero");
-  state_->put(first, {++state_->last_id, std::move(function), interval});
-  return state_->last_id;
+  return state_->put(first, std::move(function), interval);
 }
 
 bool TimerQueue::cancel(Id id) {
-  const auto key = state_->keys.find(id);
-  if (key == state_->keys.end()) return false;
-  state_->timers.erase(key->second);
-  state_->keys.erase(key);
+  const auto time = state_->times.find(id);
+  if (time == state_->times.end()) return false;
+  state_->timers.erase({time->second, id});
+  state_->times.erase(time);
   return true;
 }
 
 std::optional<Duration> TimerQueue::until_next(Point now) const {
   if (state_->timers.empty()) return std::nullopt;
-  return std::max(Duration::zero(), state_->timers.begin()->first.first - now);
+  const Point next = state_->timers.begin()->first.first;
+  return next > now ? next - now : Duration::zero();
 }
 
 std::size_t TimerQueue::run_due(Point now) {
@@ -88,17 +86,15 @@ std::size_t TimerQueue::run_due(Point now) {
     due.push_back(key);
   }
   std::size_t called = 0;
-  for (const State::Key& key : due) {
+  for (const auto& key : due) {
     const auto at = state_->timers.find(key);
     if (at == state_->timers.end()) continue;  // one of the functions has cancelled it
-    State::Timer timer = state_->take(at);
-    const Function function = timer.function;
-    if (timer.interval > Duration::zero()) {  // before the call, which may cancel it
+    const State::Timer timer = state_->take(at);
+    if (timer.interval > Duration::zero())  // before the call, which may cancel it
       if (const auto next = State::next_time(key.first, timer.interval, now))
-        state_->put(*next, std::move(timer));
-    }
+        state_->put(key.second, *next, timer);
     ++called;
-    function();
+    (*timer.function)();
   }
   return called;
 }
@@ -109,17 +105,18 @@ std::size_t TimerQueue::size() const noexcept { return state_->timers.size(); }
 
 namespace {
 
-Point now() { return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now()); }
+using Point = TimerQueue::Point;
+
+Point now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
 
 struct TimedChat::State {
   using Timer = std::optional<TimerQueue::Id>;
   struct Guest {
-    Timer presence{};         ///< until it must have a name; then until it must have said something
-    Timer line{};             ///< until the line that it has begun must be finished
-    Timer closing{};          ///< until it is dropped
-    bool is_leaving = false;  ///< it is only sent what waits for it
+    Timer patience{};       ///< until it must have a name; then a line; then taken its last bytes
+    Timer line{};           ///< until the line that it has begun must be finished
+    bool has_left = false;  ///< it is only sent what waits for it
   };
 
   ChatTimes times;
@@ -128,9 +125,10 @@ struct TimedChat::State {
   TimerQueue timers{};
   std::map<ClientId, Guest> guests{};
 
+  /// Begins anew if it was running.
   void start(Timer& timer, Duration time, TimerQueue::Function function) {
     stop(timer);
-    if (const Point began = now(); time < Point::max() - began)
+    if (const Point began = now(); time <= Point::max() - began)
       timer = timers.add(began + time, std::move(function));
   }
 
@@ -145,28 +143,29 @@ struct TimedChat::State {
 
   void admit(Fd fd) {
     const ClientId id = clients.admit(std::move(fd));
-    start(guests[id].presence, times.naming,
+    start(guests[id].patience, times.naming,
           [this, id] { dismiss(id, "! no name: goodbye", "no name"); });
   }
 
   void handle(const Event& event) {
     const auto found = guests.find(event.client);
-    if (found == guests.end() || found->second.is_leaving) return;
+    if (found == guests.end() || found->second.has_left) return;  // not ours to tell any more
     send_all(room.handle(event));
     if (event.kind == Event::Kind::left) leave(event.client, found->second);
-    if (event.kind != Event::Kind::line) return;
-    stop(found->second.line);
-    if (!room.name_of(event.client)) return;
-    start(found->second.presence, times.idle,
-          [this, id = event.client] { dismiss(id, "! idle: goodbye", "idle"); });
+    if (event.kind == Event::Kind::line) hear(event.client, found->second);
   }
 
-  /// It has left the room; its connection may have to stay for a while.
-  void leave(ClientId id, Guest& guest) {
-    stop(guest.presence);
+  void hear(ClientId id, Guest& guest) {
     stop(guest.line);
-    guest.is_leaving = true;
-    start(guest.closing, times.line, [this, id] { clients.drop(id); });
+    if (room.name_of(id))
+      start(guest.patience, times.idle, [this, id] { dismiss(id, "! idle: goodbye", "idle"); });
+  }
+
+  /// Out of the room; its connection may have to stay for a while.
+  void leave(ClientId id, Guest& guest) {
+    guest.has_left = true;
+    stop(guest.line);
+    start(guest.patience, times.line, [this, id] { clients.drop(id); });
   }
 
   void dismiss(ClientId id, std::string_view last_line, const std::string& why) {
@@ -179,7 +178,7 @@ struct TimedChat::State {
   void end(std::string_view last_line) {
     room = Room();
     for (auto& [id, guest] : guests) {
-      if (guest.is_leaving) continue;
+      if (guest.has_left) continue;
       clients.send(id, last_line);
       clients.disconnect(id);
       leave(id, guest);
@@ -189,7 +188,7 @@ struct TimedChat::State {
 
   void watch_lines() {
     for (auto& [id, guest] : guests) {
-      if (guest.is_leaving || guest.line || clients.unfinished(id) == 0) continue;
+      if (guest.has_left || guest.line || clients.unfinished(id) == 0) continue;
       start(guest.line, times.line, [this, id = id] {
         dismiss(id, "! a line takes too long: goodbye", "line takes too long");
       });
@@ -199,17 +198,17 @@ struct TimedChat::State {
   /// No timer may wake anybody for the sake of a client that is closed.
   void forget_the_gone() {
     for (auto it = guests.begin(); it != guests.end();) {
-      const bool is_gone = it->second.is_leaving && clients.unsent(it->first) == 0;
-      if (is_gone) stop(it->second.closing);
+      const bool is_gone = it->second.has_left && clients.unsent(it->first) == 0;
+      if (is_gone) stop(it->second.patience);
       it = is_gone ? guests.erase(it) : std::next(it);
     }
   }
 
+  /// When the wait must end: the timeout of select is the time until the nearest of all deadlines.
   [[nodiscard]] Deadline nearest(Deadline deadline) const {
-    const auto left = deadline.remaining();
     const auto next = timers.until_next(now());
-    if (!next || (left && *left < *next)) return deadline;
-    return Deadline::after(*next);
+    const auto left = deadline.remaining();
+    return next && (!left || *next < *left) ? Deadline::after(*next) : deadline;
   }
 };
 
@@ -225,14 +224,13 @@ std::vector<int> TimedChat::step(Deadline deadline, std::span<const int> others)
   LineClients::Turn turn = state_->clients.step(state_->nearest(deadline), others);
   for (const Event& event : turn.events) state_->handle(event);
   state_->watch_lines();
-  state_->timers.run_due(now());
+  state_->timers.run_due(now());  // in every turn, and last: what was sent in time is in time
   state_->forget_the_gone();
   return std::move(turn.readable);
 }
 
 void TimedChat::announce(std::string_view line) {
-  for (const auto& [id, guest] : state_->guests)
-    if (!guest.is_leaving) state_->clients.send(id, line);
+  for (const auto& [id, guest] : state_->guests) state_->clients.send(id, line);
 }
 
 void TimedChat::end(std::string_view line) { state_->end(line); }
@@ -240,8 +238,8 @@ void TimedChat::end(std::string_view line) { state_->end(line); }
 void TimedChat::drop_all() {
   for (const auto& [id, guest] : state_->guests) state_->clients.drop(id);
   state_->guests.clear();
-  state_->room = Room();
   state_->timers = TimerQueue();
+  state_->room = Room();
 }
 
 std::size_t TimedChat::connections() const noexcept { return state_->clients.connections(); }
