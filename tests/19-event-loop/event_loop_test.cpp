@@ -39,17 +39,19 @@ TEST(Loop, CallsWhoIsReady) {
     });
   });
 
+  s.wants({{31ms, "alice"},
+           {97ms, "bob"},
+           {347ms, "alice"},
+           {583ms, "carol"},
+           {583ms, "carol"},
+           {583ms, "carol"},
+           {1219ms, "bob"}});
+
   s.run_loop();
 
-  s.expect_called({{31ms, "alice"},
-                   {97ms, "bob"},
-                   {347ms, "alice"},
-                   {583ms, "carol"},
-                   {583ms, "carol"},
-                   {583ms, "carol"},
-                   {1219ms, "bob"}},
-                  "alice sent at 0.031 and 0.347 s, bob at 0.097 s and ended at 1.219 s; carol "
-                  "sent three bytes at 0.583 s, and her watcher takes one at a time.");
+  s.expect_called(
+      "alice sent at 0.031 and 0.347 s, bob at 0.097 s and ended at 1.219 s; carol "
+      "sent three bytes at 0.583 s, and her watcher takes one at a time.");
 }
 
 // Rule: select answers two questions at once, and a watcher gets the whole answer.
@@ -78,16 +80,18 @@ TEST(Loop, TellsWhatItIsReadyFor) {
     watch_once(nothing, "five");
   });
 
+  s.wants({{31ms, "one to read and write"},
+           {31ms, "two to read"},
+           {31ms, "three to write"},
+           {31ms, "four to read and write"}});
+
   s.run_loop();
 
-  s.expect_called_in_any_order({{31ms, "one to read and write"},
-                                {31ms, "two to read"},
-                                {31ms, "three to write"},
-                                {31ms, "four to read and write"}},
-                               "alice's socket became readable and writable at 0.031 s. It had "
-                               "five watches: one and four for both, two for reading, three for "
-                               "writing, and five for nothing; each ended itself when it was "
-                               "called.") &&
+  s.expect_called_in_any_order(
+      "alice's socket became readable and writable at 0.031 s. It had "
+      "five watches: one and four for both, two for reading, three for "
+      "writing, and five for nothing; each ended itself when it was "
+      "called.") &&
       s.expect_watches(1, "Four of five watches have ended. watches():");
 }
 
@@ -113,11 +117,13 @@ TEST(Loop, KeepsAWatchWithoutInterest) {
     });
   });
 
+  s.wants({{347ms, "timer"}, {347ms, "alice"}});
+
   s.run_loop();
 
-  s.expect_called({{347ms, "timer"}, {347ms, "alice"}},
-                  "alice and bob were watched for nothing while she sent and he reset; a timer at "
-                  "0.347 s watched her for reading again, and another ended that.") &&
+  s.expect_called(
+      "alice and bob were watched for nothing while she sent and he reset; a timer at "
+      "0.347 s watched her for reading again, and another ended that.") &&
       s.expect_watches(2, "Nobody has ended a watch, and one is for nothing. watches():") &&
       expect_that(s.run([&] { return s.loop().unwatch(second); }),
                   "unwatch() of the watch without interest said false.");
@@ -143,10 +149,11 @@ TEST(Loop, RefusesWhatDoesNotFit) {
   const int last = s.lend_at(s.peer("alice").at(31ms).sends("a").connected(), FD_SETSIZE - 1);
   s.watch_reader(last, "alice", [&] { s.loop().stop(); });
 
+  s.wants({{31ms, "alice"}});
+
   s.run_loop();
 
-  s.expect_called({{31ms, "alice"}},
-                  "alice is descriptor 1,023, which does fit, and sent at 0.031 s.");
+  s.expect_called("alice is descriptor 1,023, which does fit, and sent at 0.031 s.");
 }
 
 // Rule: asking costs; who asks the kernel once for each descriptor loses what select is for.

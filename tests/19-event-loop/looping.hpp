@@ -67,6 +67,7 @@ inline std::string told(const std::vector<Called>& calls) {
 class Looping : public Scenario {
  public:
   Looping() {
+    diagnoses([this] { return diagnosis(); });
     run([&] { loop_ = std::make_unique<Loop>(); });
   }
   ~Looping() { end(); }
@@ -104,26 +105,21 @@ class Looping : public Scenario {
   [[nodiscard]] const std::vector<Called>& diary() const { return diary_; }
 
   /// How often `who` was called.
-  [[nodiscard]] int times_called(const std::string& who) const {
-    int times = 0;
-    for (const Called& called : diary_) times += called.who == who ? 1 : 0;
-    return times;
-  }
+  [[nodiscard]] int times_called(const std::string& who) const { return count(diary_, who); }
 
-  /// The diary must be `wanted`, in this order, nobody earlier, and nobody later than by the
+  /// Whom the next runs are to call, and when. When one of them comes to no end, the report says
+  /// how far it has come.
+  void wants(std::vector<Called> wanted) { wanted_ = std::move(wanted); }
+
+  /// The diary must be what was wanted, in this order, nobody earlier, and nobody later than by the
   /// granularity of poll(2).
-  bool expect_called(const std::vector<Called>& wanted, const std::string& sentence) const {
-    return expect_calls(diary_, wanted, sentence);
+  bool expect_called(const std::string& sentence) const {
+    return expect_calls(diary_, wanted_, sentence);
   }
 
   /// The same where the order of those of one instant is the program's own business.
-  bool expect_called_in_any_order(std::vector<Called> wanted, const std::string& sentence) const {
-    std::vector<Called> called = diary_;
-    for (auto* list : {&wanted, &called})
-      std::sort(list->begin(), list->end(), [](const Called& a, const Called& b) {
-        return std::tie(a.at, a.who) < std::tie(b.at, b.who);
-      });
-    return expect_calls(called, wanted, sentence);
+  bool expect_called_in_any_order(const std::string& sentence) const {
+    return expect_calls(sorted(diary_), sorted(wanted_), sentence);
   }
 
   /// watches() must be `wanted`.
@@ -148,6 +144,13 @@ class Looping : public Scenario {
   }
 
  private:
+  static std::vector<Called> sorted(std::vector<Called> calls) {
+    std::sort(calls.begin(), calls.end(), [](const Called& a, const Called& b) {
+      return std::tie(a.at, a.who) < std::tie(b.at, b.who);
+    });
+    return calls;
+  }
+
   static bool expect_calls(const std::vector<Called>& called, const std::vector<Called>& wanted,
                            const std::string& sentence) {
     bool is_right = wanted.size() == called.size();
@@ -158,8 +161,23 @@ class Looping : public Scenario {
                        sentence + "\n  wanted: " + told(wanted) + "\n  called: " + told(called));
   }
 
+  /// How far a run came that found no end.
+  [[nodiscard]] std::string diagnosis() const {
+    std::string text =
+        "By then " + told(diary_) + (diary_.size() > 1 ? " were" : " was") + " called";
+    for (const Called& next : wanted_)
+      if (const auto times = times_called(next.who); times < count(wanted_, next.who))
+        return text + "; " + next.who + " should be next, at " + shown(next.at) + ".";
+    return wanted_.empty() ? "" : text + ", and that was all.";
+  }
+
+  static int count(const std::vector<Called>& calls, const std::string& who) {
+    return static_cast<int>(std::count_if(calls.begin(), calls.end(),
+                                          [&](const Called& called) { return called.who == who; }));
+  }
+
   std::unique_ptr<Loop> loop_;
-  std::vector<Called> diary_;
+  std::vector<Called> diary_, wanted_;
 };
 
 /// What a call threw: errno of a std::system_error; 0: nothing; -1: something else.

@@ -36,19 +36,21 @@ void posts_of_its_own() {
     s.loop().after(583ms, [] {});
   });
 
+  s.wants({{0s, "one"},
+           {0s, "two"},
+           {31ms, "alice"},
+           {31ms, "by a watcher"},
+           {347ms, "timer"},
+           {347ms, "by a timer"},
+           {347ms, "poster"},
+           {347ms, "poster ends"},
+           {347ms, "by a post"}});
+
   s.run_loop();
 
-  s.expect_called({{0s, "one"},
-                   {0s, "two"},
-                   {31ms, "alice"},
-                   {31ms, "by a watcher"},
-                   {347ms, "timer"},
-                   {347ms, "by a timer"},
-                   {347ms, "poster"},
-                   {347ms, "poster ends"},
-                   {347ms, "by a post"}},
-                  "One and two were posted before run(); alice's watcher posted at 0.031 s; a "
-                  "timer posted two functions at 0.347 s, the second of which posted another.");
+  s.expect_called(
+      "One and two were posted before run(); alice's watcher posted at 0.031 s; a "
+      "timer posted two functions at 0.347 s, the second of which posted another.");
 }
 
 // From another thread, just before or after such a call of the loop. (One that holds a lock then is
@@ -118,16 +120,18 @@ TEST(Loop, WakesForAnotherThread) {
   s.thread_at(1219ms, [&] { post("five"); });
   s.thread_at(7min, [&] { post("six"); });
 
+  s.wants({{31ms, "one"},
+           {31ms, "two"},
+           {347ms, "three"},
+           {347ms, "four"},
+           {1219ms, "five"},
+           {7min, "six"}});
+
   s.run_loop();
 
-  s.expect_called({{31ms, "one"},
-                   {31ms, "two"},
-                   {347ms, "three"},
-                   {347ms, "four"},
-                   {1219ms, "five"},
-                   {7min, "six"}},
-                  "Other threads posted one and two at 0.031 s, three and four at 0.347 s, five at "
-                  "1.219 s and six at 7 min, while the loop waited for alice, who says nothing.") &&
+  s.expect_called(
+      "Other threads posted one and two at 0.031 s, three and four at 0.347 s, five at "
+      "1.219 s and six at 7 min, while the loop waited for alice, who says nothing.") &&
       expect_that(is_own,
                   "What was posted was called by the thread that posted it. It belongs into the "
                   "thread of run(), which is the only one that may touch the loop.");

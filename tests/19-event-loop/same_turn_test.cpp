@@ -87,11 +87,13 @@ TEST(Loop, CallsNobodyWhoWasUnwatchedInThisTurn) {
     s.loop().after(97ms, [&] { s.loop().stop(); });
   });
 
+  s.wants({{31ms, "the first"}});
+
   s.run_loop();
 
-  s.expect_called({{31ms, "the first"}},
-                  "Five watchers were found ready at 0.031 s; whoever is called first ends all "
-                  "five watches.") &&
+  s.expect_called(
+      "Five watchers were found ready at 0.031 s; whoever is called first ends all "
+      "five watches.") &&
       s.expect_watches(0, "All watches have ended. watches():") &&
       expect_that(!s.run([&] { return s.loop().unwatch(tokens[1]); }),
                   "unwatch() of a watch that has ended said true.") &&
@@ -127,13 +129,15 @@ TEST(Loop, DoesNotMistakeANewDescriptorForTheOld) {
     tokens.push_back(s.loop().watch(numbers[1], reading, [&](Interest) { replace(0); }));
   });
 
+  s.wants({{31ms, "the first"}, {347ms, "carol"}});
+
   s.run_loop();
 
-  s.expect_called({{31ms, "the first"}, {347ms, "carol"}},
-                  format("Two were found ready at 0.031 s. Whoever is called first unwatches and "
-                         "closes the other, whose number, %d, goes to carol; she is watched, and "
-                         "says nothing before 0.347 s.",
-                         replaced));
+  s.expect_called(
+      format("Two were found ready at 0.031 s. Whoever is called first unwatches and "
+             "closes the other, whose number, %d, goes to carol; she is watched, and "
+             "says nothing before 0.347 s.",
+             replaced));
   s.run([&] {
     for (const int fd : numbers) ::close(fd);
   });
@@ -164,14 +168,15 @@ TEST(Loop, ReportsNothingThatIsNotWantedAnyMore) {
       s.loop().after(97ms, [&] { s.loop().stop(); });
     });
 
+    s.wants(then == writing
+                ? std::vector<Called>{{31ms, "the first to read"}, {31ms, "the other to write"}}
+                : std::vector<Called>{{31ms, "the first to read"}});
+
     s.run_loop();
 
-    std::vector<Called> wanted = {{31ms, "the first to read"}};
-    if (then == writing) wanted.push_back({31ms, "the other to write"});
-    if (!s.expect_called(wanted,
-                         "alice and bob were both found readable at 0.031 s. Whoever is called "
+    if (!s.expect_called("alice and bob were both found readable at 0.031 s. Whoever is called "
                          "first wants nothing any more, and has the other watched for " +
-                             told(then) + " instead."))
+                         told(then) + " instead."))
       return;
   }
 }
@@ -188,8 +193,10 @@ TEST(Loop, LetsWatchersWatch) {
   for (const std::string who : {"alice", "bob"}) {
     const int fd = s.peer(who).at(31ms).sends("a").at(347ms).sends("b").connected();
     const auto own = std::make_shared<Loop::Token>();
-    *own = s.watch_reader(fd, who, [&s, who, fd, own] {
+    *own = s.loop().watch(fd, reading, [&s, who, fd, own](Interest) {
+      s.note(who);
       if (s.now() > 31ms) return (void)s.loop().unwatch(*own);
+      (void)take_all(fd);
       for (int i = 0; i < many; ++i) {
         const auto token = std::make_shared<Loop::Token>();
         *token = s.loop().watch(fd, reading, [&s, who, token](Interest) {
@@ -202,13 +209,15 @@ TEST(Loop, LetsWatchersWatch) {
     wanted.insert(wanted.end(), many, {347ms, "new " + who});
   }
 
+  s.wants(wanted);
+
   s.run_loop();
 
   s.expect_called_in_any_order(
-      wanted, format("alice and bob sent at 0.031 s. Their watchers took it, and each made %d new "
-                     "watches of the same descriptor. Both sent again at 0.347 s, and each watcher "
-                     "ended its own watch.",
-                     many));
+      format("alice and bob sent at 0.031 s. Their watchers took it, and each made %d new "
+             "watches of the same descriptor. Both sent again at 0.347 s, and each watcher "
+             "ended its own watch.",
+             many));
 }
 
 // Rule: what a function holds lives as long as the function.

@@ -38,22 +38,24 @@ TEST(Loop, RunsTimersOnTime) {
     });
   });
 
+  s.wants({{0s, "at once"},
+           {0s, "at once"},
+           {0s, "at once"},
+           {31ms, "early"},
+           {31ms + 700ns, "between microseconds"},
+           {131ms, "set by a timer"},
+           {347ms, "first of two"},
+           {347ms, "second of two"},
+           {1219ms, "second"},
+           {7min, "late"},
+           {30 * 24h, "a month"}});
+
   s.run_loop();
 
-  s.expect_called({{0s, "at once"},
-                   {0s, "at once"},
-                   {0s, "at once"},
-                   {31ms, "early"},
-                   {31ms + 700ns, "between microseconds"},
-                   {131ms, "set by a timer"},
-                   {347ms, "first of two"},
-                   {347ms, "second of two"},
-                   {1219ms, "second"},
-                   {7min, "late"},
-                   {30 * 24h, "a month"}},
-                  "Timers were set for times less than zero and for zero, for 0.031 s and 0.7 us "
-                  "more, twice for 0.347 s, for 1.219 s, 7 min, 30 days and for ever. The one at "
-                  "0.031 s set another, 0.1 s later. The wall clock jumped at 0.053 s.");
+  s.expect_called(
+      "Timers were set for times less than zero and for zero, for 0.031 s and 0.7 us "
+      "more, twice for 0.347 s, for 1.219 s, 7 min, 30 days and for ever. The one at "
+      "0.031 s set another, 0.1 s later. The wall clock jumped at 0.053 s.");
 }
 
 // Rule: a timer that is due and one that was cancelled meet in one turn.
@@ -89,11 +91,13 @@ TEST(Loop, RunsNoTimerThatWasCancelled) {
     cancel(5);
   });
 
+  s.wants({{31ms, "four"}, {131ms, "five"}, {347ms, "one"}, {347ms, "three"}});
+
   s.run_loop();
 
-  s.expect_called({{31ms, "four"}, {131ms, "five"}, {347ms, "one"}, {347ms, "three"}},
-                  "One, two and three were set for 0.347 s; one, which ran first, cancelled two. "
-                  "Six was cancelled before it began.") &&
+  s.expect_called(
+      "One, two and three were set for 0.347 s; one, which ran first, cancelled two. "
+      "Six was cancelled before it began.") &&
       expect_equal(answers, std::string("true false false true false false "),
                    "six was cancelled, twice; four when it had run; two when it was due, twice; "
                    "one when it had run. cancel() said:");
@@ -167,12 +171,14 @@ TEST(Loop, IsNotDisturbedBySignals) {
     s.loop().after(53ms, [&] { s.loop().post(s.notes("post")); });
   });
 
+  s.wants({{53ms, "post"}, {347ms, "timer"}, {583ms, "alice"}});
+
   s.run_loop();
 
-  s.expect_called({{53ms, "post"}, {347ms, "timer"}, {583ms, "alice"}},
-                  "A signal came every 0.011 s, and every other wait was interrupted at once. A "
-                  "function was posted at 0.053 s, a timer set for 0.347 s, and alice sent at "
-                  "0.583 s.");
+  s.expect_called(
+      "A signal came every 0.011 s, and every other wait was interrupted at once. A "
+      "function was posted at 0.053 s, a timer set for 0.347 s, and alice sent at "
+      "0.583 s.");
 }
 
 // Rule: within one turn the order is fixed, so that programs can count on it.
@@ -196,15 +202,17 @@ TEST(Loop, TakesThemInOrder) {
     });
   });
 
+  s.wants({{31ms, "slow timer"},
+           {231ms, "first"},
+           {231ms, "second"},
+           {347ms, "alice"},
+           {347ms, "timer"},
+           {347ms, "post"}});
+
   s.run_loop();
 
-  s.expect_called({{31ms, "slow timer"},
-                   {231ms, "first"},
-                   {231ms, "second"},
-                   {347ms, "alice"},
-                   {347ms, "timer"},
-                   {347ms, "post"}},
-                  "A timer at 0.031 s set one for 0.181 s and one for 0.091 s, and was busy until "
-                  "0.231 s. At 0.347 s alice sent, another timer was due, and another thread "
-                  "posted a function.");
+  s.expect_called(
+      "A timer at 0.031 s set one for 0.181 s and one for 0.091 s, and was busy until "
+      "0.231 s. At 0.347 s alice sent, another timer was due, and another thread "
+      "posted a function.");
 }
