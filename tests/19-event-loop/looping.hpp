@@ -113,19 +113,20 @@ class Looping : public Scenario {
 
   /// The diary must be what was wanted, in this order, nobody earlier, and nobody later than by the
   /// granularity of poll(2).
-  bool expect_called(const std::string& sentence) const {
-    return expect_calls(diary_, wanted_, sentence);
+  bool expect_called(const std::string& sentence, Where where = Where::here()) const {
+    return expect_calls(diary_, wanted_, sentence, where);
   }
 
   /// The same where the order of those of one instant is the program's own business.
-  bool expect_called_in_any_order(const std::string& sentence) const {
-    return expect_calls(sorted(diary_), sorted(wanted_), sentence);
+  bool expect_called_in_any_order(const std::string& sentence, Where where = Where::here()) const {
+    return expect_calls(sorted(diary_), sorted(wanted_), sentence, where);
   }
 
   /// watches() must be `wanted`.
-  bool expect_watches(std::size_t wanted, const std::string& sentence) {
+  bool expect_watches(std::size_t wanted, const std::string& sentence,
+                      Where where = Where::here()) {
     const std::size_t got = run([&] { return loop_->watches(); });
-    return expect_equal(got, wanted, sentence);
+    return expect_equal(got, wanted, sentence, where);
   }
 
   /// Time that the program spends without looking at anybody.
@@ -152,13 +153,13 @@ class Looping : public Scenario {
   }
 
   static bool expect_calls(const std::vector<Called>& called, const std::vector<Called>& wanted,
-                           const std::string& sentence) {
+                           const std::string& sentence, Where where) {
     bool is_right = wanted.size() == called.size();
     for (std::size_t i = 0; is_right && i < wanted.size(); ++i)
       is_right = called[i].who == wanted[i].who && called[i].at >= wanted[i].at &&
                  called[i].at <= wanted[i].at + 1ms;
-    return expect_that(is_right,
-                       sentence + "\n  wanted: " + told(wanted) + "\n  called: " + told(called));
+    return expect_that(
+        is_right, sentence + "\n  wanted: " + told(wanted) + "\n  called: " + told(called), where);
   }
 
   /// How far a run came that found no end.

@@ -21,14 +21,14 @@ TEST(Loop, RunsTimersOnTime) {
     Loop& loop = s.loop();
     for (const course::Duration time :
          {course::Duration::min(), course::Duration(-1h), course::Duration::zero()})
-      loop.after(time, s.notes("at once"));
-    loop.after(7min, s.notes("late"));
-    loop.after(1219ms, s.notes("second"));
+      loop.after(time, s.notes("zero"));
+    loop.after(7min, s.notes("seven minutes"));
+    loop.after(1219ms, s.notes("a second"));
     loop.after(347ms, s.notes("first of two"));
     loop.after(347ms, s.notes("second of two"));
     loop.after(31ms + 700ns, s.notes("between microseconds"));
     loop.after(31ms, [&] {
-      s.note("early");
+      s.note("the first");
       loop.after(100ms, s.notes("set by a timer"));
     });
     loop.after(course::Duration::max(), s.notes("never"));
@@ -38,16 +38,16 @@ TEST(Loop, RunsTimersOnTime) {
     });
   });
 
-  s.wants({{0s, "at once"},
-           {0s, "at once"},
-           {0s, "at once"},
-           {31ms, "early"},
+  s.wants({{0s, "zero"},
+           {0s, "zero"},
+           {0s, "zero"},
+           {31ms, "the first"},
            {31ms + 700ns, "between microseconds"},
            {131ms, "set by a timer"},
            {347ms, "first of two"},
            {347ms, "second of two"},
-           {1219ms, "second"},
-           {7min, "late"},
+           {1219ms, "a second"},
+           {7min, "seven minutes"},
            {30 * 24h, "a month"}});
 
   s.run_loop();
