@@ -72,7 +72,7 @@ void keep_posting(course::Loop& loop, Posts& posts, const std::atomic<bool>& is_
 
 /// A descriptor that is watched beside the posts, and always ready.
 struct Busy {
-  std::pair<course::Fd, course::Fd> pair = course::make_pair();
+  std::pair<course::Fd, course::Fd> pair = course::connected_pair();
   unsigned long calls = 0;
   void watch(course::Loop& loop) {
     loop.watch(pair.first.get(), {.write = true}, [this](course::Interest) { ++calls; });
