@@ -30,7 +30,8 @@ struct Interest {
 /// before, nothing that was still to be called is lost, and run() can be called again.
 class Loop {
  public:
-  /// Which watch, or which timer; never used again.
+  /// Which watch, for modify() and unwatch(), or which timer, for cancel(). No watch gets the token
+  /// of an earlier watch, and no timer that of an earlier timer.
   using Token = std::uint64_t;
   /// Called with what the descriptor is ready for: at least one of the two, and none that it is not
   /// watched for.
@@ -41,6 +42,9 @@ class Loop {
   /// Nothing is watched. Throws std::system_error with errno and what() naming the call; then
   /// nothing stays open. Starts no thread.
   Loop();
+
+  /// Calls nobody any more, and closes what it opened itself. What the functions hold is released;
+  /// it must not use the loop by then.
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -56,23 +60,26 @@ class Loop {
   bool modify(Token token, Interest interest);
 
   /// Ends a watch: its watcher is not called any more, though the descriptor may have been found
-  /// ready in this turn. A new watch, be it of a descriptor with the same number, is not called
-  /// before it has been waited for. False when there is no such watch.
+  /// ready in this turn. What it holds is released in this turn or the next, never while it runs. A
+  /// new watch, be it of a descriptor with the same number, is not called before it has been waited
+  /// for. False when there is no such watch.
   bool unwatch(Token token);
 
-  /// Calls `function` once, `time` from now (zero or less: in the next turn), never earlier, and
-  /// later only by what else runs and the granularity of the kernel's timers. Timers of one time
-  /// run in the order in which they were set.
+  /// Calls `function` once, `time` from now (zero or less: in this turn or the next; too long for
+  /// the clock: never), never earlier, and later only by what else runs and the granularity of the
+  /// kernel's timers. What is due runs in the order of the times, and timers of one time in the
+  /// order in which they were set. What timers set comes in the turn after at the earliest.
   Token after(Duration time, Function function);
 
-  /// Makes sure that a timer does not run any more, though it may be due. False when it has run or
-  /// was cancelled already.
+  /// Makes sure that a timer does not run any more, though it may be due. What it holds is released
+  /// in this turn or the next. False when it has run or was cancelled already.
   bool cancel(Token timer);
 
-  /// Calls `function` in the next turn, in the thread of run(), in the order of the posts; wakes
-  /// the loop when it waits. Any thread may call it at any time while the loop lives, also when
-  /// run() does not run: then run() will call it. What posted functions post comes in the turn
-  /// after. Never blocks for longer than it takes another thread to post. Not for signal handlers.
+  /// Calls `function` once, in the thread of run(), in this turn or the next, in the order of the
+  /// posts; wakes the loop when it waits. Any thread may call it at any time while the loop lives,
+  /// also when run() does not run: then run() will call it. What posted functions post comes in the
+  /// turn after. Never blocks for longer than it takes another thread to post. Not for signal
+  /// handlers.
   void post(Function function);
 
   /// Runs until stop(), or until there is nothing to wait for: no watch with an interest, no timer,

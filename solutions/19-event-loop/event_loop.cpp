@@ -63,21 +63,29 @@ struct Loop::State {
     if (waits.is_readable(wakeup.fd())) (void)wakeup.drain();
   }
 
+  [[nodiscard]] Interest found(const Watch& watch) const {
+    return {.read = watch.interest.read && waits.is_readable(watch.fd),
+            .write = watch.interest.write && waits.is_writable(watch.fd)};
+  }
+
+  // What a watcher holds is released here at the latest, and may unwatch others as it goes.
+  static void call(const Watch& watch, Interest ready) {
+    const std::shared_ptr<const Watcher> watcher = watch.watcher;
+    (*watcher)(ready);
+  }
+
   // Watchers may watch, modify and unwatch: after a call only the token still says where we are.
   void call_watchers() {
     const Token newest = last;  // whoever comes later has not been asked for
     for (auto at = watched.begin(); at != watched.end() && at->first <= newest;) {
-      const auto& [token, watch] = *at;
-      const Interest ready = {.read = watch.interest.read && waits.is_readable(watch.fd),
-                              .write = watch.interest.write && waits.is_writable(watch.fd)};
+      const Token token = at->first;
+      const Interest ready = found(at->second);
       if (ready == Interest{}) {
         ++at;
         continue;
       }
-      const Token called = token;
-      const std::shared_ptr<const Watcher> watcher = watch.watcher;
-      (*watcher)(ready);
-      at = watched.upper_bound(called);
+      call(at->second, ready);
+      at = watched.upper_bound(token);
     }
   }
 
@@ -111,7 +119,10 @@ bool Loop::modify(Token token, Interest interest) {
   return true;
 }
 
-bool Loop::unwatch(Token token) { return state_->watched.erase(token) > 0; }
+bool Loop::unwatch(Token token) {
+  const auto taken = state_->watched.extract(token);  // what it holds may call us as it goes
+  return !taken.empty();
+}
 
 Loop::Token Loop::after(Duration time, Function function) {
   const TimerQueue::Point began = now();

@@ -103,19 +103,28 @@ UNSAFE(size_t, strftime, "strftime", lock,
 
 // ---- locks
 
-// Another thread that would wait for a lock would wait for ever: the program's own, which holds it,
-// stands still.
+// Another thread that would wait for a lock would wait for ever while the program's own, which
+// holds it, stands still: that one goes on until it has let go of a lock.
 EXPORT int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept {
   const void* caller = __builtin_return_address(0);
   refuse_in_handler("pthread_mutex_lock (std::mutex)", Unsafe::lock, caller);
   if (grader::other_thread == nullptr) return real().pthread_mutex_lock(mutex);
-  if (auto calls = PROGRAM_CALLS()) {
-    const int error = real().pthread_mutex_trylock(mutex);
-    if (error != EBUSY) return error;
+  if (!PROGRAM_CALLS()) return real().pthread_mutex_lock(mutex);
+  int error = 0;
+  while ((error = real().pthread_mutex_trylock(mutex)) == EBUSY) {
     const grader::Outside outside;
-    calls.simulation().waits_for_lock("pthread_mutex_lock (std::mutex)");
+    grader::Simulation::stand_still_for_lock("pthread_mutex_lock (std::mutex)");
   }
-  return real().pthread_mutex_lock(mutex);
+  return error;
+}
+EXPORT int pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept {
+  const int error = real().pthread_mutex_unlock(mutex);
+  if (grader::other_thread != nullptr) return error;
+  if (auto calls = PROGRAM_CALLS()) {
+    const grader::Outside outside;
+    calls.simulation().let_threads_go_on();
+  }
+  return error;
 }
 UNSAFE(int, pthread_mutex_timedlock, "pthread_mutex_timedlock", lock,
        (pthread_mutex_t * mutex, const timespec* until) noexcept, (mutex, until))

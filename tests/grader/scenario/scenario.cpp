@@ -193,6 +193,7 @@ Scenario::Turn::~Turn() {
   inside_program = 0;
   if (scenario_.simulation_.driver) scenario_.simulation_.driver->stop();
   current_recording().in_program = false;
+  scenario_.simulation_.demand_that_no_thread_waits();
   scenario_.allocated_ = allocations();
   scenario_.took_ = scenario_.now() - began_;
   scenario_.simulation_.run_due();

@@ -1,14 +1,16 @@
 // Other threads of the program: real ones, that run one at a time while the program's own stands
-// still.
+// still. One that would wait for a lock stands still as well, until the program's own thread has
+// let go of one.
 #include <cxxabi.h>
 
+#include <cerrno>
 #include <exception>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "libc/caller_filter.hpp"
 #include "libc/real_libc.hpp"
+#include "simulation/other_thread.hpp"
 #include "simulation/signal_mask.hpp"
 #include "simulation/simulation.hpp"
 #include "simulation/text.hpp"
@@ -16,9 +18,23 @@
 namespace grader {
 namespace {
 
+constinit thread_local OtherThread* own = nullptr;  // of this thread; the program's own has none
+
+// A thread stands still at last, however it ends: pthread_exit(3) is a way too.
+class AtTheEnd {
+ public:
+  explicit AtTheEnd(OtherThread& thread) : thread_(thread) {}
+  ~AtTheEnd() { thread_.stand_still(); }
+  AtTheEnd(const AtTheEnd&) = delete;
+  AtTheEnd& operator=(const AtTheEnd&) = delete;
+
+ private:
+  OtherThread& thread_;
+};
+
 // Runs `deed` with the signal mask `mask`; returns what it threw, in words: empty for nothing.
-std::string done_by(const char* name, const sigset_t& mask, const std::function<void()>& deed) {
-  other_thread = name;
+std::string done_by(const sigset_t& mask, const std::function<void()>& deed) {
+  other_thread = own->name.c_str();
   real().pthread_sigmask(SIG_SETMASK, &mask, nullptr);
   try {
     const Inside inside;
@@ -35,28 +51,62 @@ std::string done_by(const char* name, const sigset_t& mask, const std::function<
 
 }  // namespace
 
-// The signals that come meanwhile are the program's own thread's, when it goes on.
 void Simulation::run_in_thread(const std::string& name, const std::function<void()>& deed) {
-  std::string thrown;
-  {
-    const sigset_t all = all_signals();
-    const AlsoBlocked none(&all);
-    put(recorder.recording().other_thread, name);
-    const sigset_t& mask = driver ? driver->program_mask() : none.before();
-    try {
-      std::thread([&] { thrown = done_by(name.c_str(), mask, deed); }).join();
-    } catch (const std::system_error& error) {
-      give_verdict(Verdict::infrastructure,
-                   std::string("no thread can be started: ") + error.what());
-    }
-    put(recorder.recording().other_thread, "");
+  const auto other = std::make_shared<OtherThread>(name);
+  stand_still_beside(*other, [&](const sigset_t& own_mask) {
+    const sigset_t mask = driver ? driver->program_mask() : own_mask;
+    other->thread = std::thread([other, mask, deed] {
+      own = other.get();
+      const AtTheEnd at_the_end(*other);
+      other->thrown = done_by(mask, deed);
+    });
+  });
+  other_threads_waiting_.push_back(other);
+  if (has_come_to_an_end(*other)) let_threads_go_on();
+}
+
+// The signals that come meanwhile are the program's own thread's, when it goes on.
+void Simulation::stand_still_beside(OtherThread& other,
+                                    const std::function<void(const sigset_t&)>& start) {
+  const sigset_t all = all_signals();
+  const AlsoBlocked none(&all);
+  put(recorder.recording().other_thread, other.name);
+  try {
+    start(none.before());
+  } catch (const std::system_error& error) {
+    give_verdict(Verdict::infrastructure, std::string("no thread can be started: ") + error.what());
   }
-  if (!thrown.empty())
+  other.is_running.wait(true);
+  put(recorder.recording().other_thread, "");
+}
+
+bool Simulation::has_come_to_an_end(OtherThread& other) {
+  if (other.lock != nullptr) return false;
+  other.thread.join();
+  if (!other.thrown.empty())
     give_verdict(Verdict::crash,
                  format("\"%s\" threw an exception that nobody caught, and that ends the whole "
                         "process (std::terminate): %s",
-                        name.c_str(), thrown.substr(0, 400).c_str()));
+                        other.name.c_str(), other.thrown.substr(0, 400).c_str()));
+  std::erase_if(other_threads_waiting_, [&](const auto& each) { return each.get() == &other; });
   for (const int signal : std::exchange(signals_from_thread_, {})) deliver_signal(signal);
+  return true;
+}
+
+void Simulation::let_threads_go_on() {
+  const int saved = errno;
+  for (bool again = !other_threads_waiting_.empty(); std::exchange(again, false);)
+    for (const auto& other : std::vector(other_threads_waiting_)) {
+      stand_still_beside(*other, [&](const sigset_t&) { other->go_on(); });
+      again |= has_come_to_an_end(*other);
+    }
+  errno = saved;
+}
+
+void Simulation::stand_still_for_lock(const char* function) {
+  own->lock = function;
+  own->stand_still();
+  own->is_running.wait(false);
 }
 
 Simulation::Woken Simulation::wait_in_other_thread(const Wait& wait) {
@@ -73,13 +123,18 @@ Simulation::Woken Simulation::wait_in_other_thread(const Wait& wait) {
                  : ""));
 }
 
-void Simulation::waits_for_lock(const char* function) {
-  recorder.begin(function, -1, function);
+void Simulation::demand_that_no_thread_waits() {
+  if (other_threads_waiting_.empty()) return;
+  const OtherThread& other = *other_threads_waiting_.front();
+  other_thread = other.name.c_str();
+  recorder.begin(other.lock, -1, other.lock);
   give_verdict(
       Verdict::waiting_thread,
-      format("waiting thread: \"%s\" waits in %s at %s for a lock that your own thread holds "
-             "while it waits itself. Let go of a lock before you wait.",
-             other_thread, function, to_text(clock.now()).c_str()));
+      format("waiting thread: \"%s\" waits in %s at %s for a lock that your own thread "
+             "holds %s",
+             other_thread, other.lock, to_text(clock.now()).c_str(),
+             recorder.in_program() ? "while it waits itself. Let go of a lock before you wait."
+                                   : "and has not let go of when it returned."));
 }
 
 }  // namespace grader

@@ -184,6 +184,7 @@ Simulation::Woken Simulation::wait(const Wait& wait) {
     if (clock.now() > woken_at_) continue;  // a handler took time: look again
     if (deadline && *deadline <= clock.now()) return Woken::timed_out;
     const auto next = next_event();
+    demand_that_no_thread_waits();
     if (!next && !deadline) blocked_for_ever(wait.call);
     advance_to(!next || (deadline && *deadline < *next) ? *deadline : *next);
     progress.useful();

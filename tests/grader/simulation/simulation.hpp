@@ -27,6 +27,8 @@
 
 namespace grader {
 
+struct OtherThread;
+
 /// How a scripted address answers connect(2).
 struct HostAnswer {
   enum class Kind { accepts, refuses, fails, itself } kind = Kind::refuses;
@@ -136,7 +138,8 @@ class Simulation {
   /// Delivers `signal` in such a moment; errno as above.
   void signal_in_moment(int signal, CallMoments::When when);
 
-  /// Another thread, called `name`, does `deed` now; returns when it has ended.
+  /// Another thread, called `name`, does `deed` now; returns when it has ended, or stands still
+  /// because it waits for a lock.
   void run_in_thread(const std::string& name, const std::function<void()>& deed);
 
   /// Another thread sends the program's own thread a signal, which arrives when that goes on.
@@ -145,8 +148,16 @@ class Simulation {
   /// Ends the check: a handler called `function`.
   [[noreturn]] void unsafe_handler(const char* function, Unsafe why);
 
-  /// Ends the check: another thread waits for a lock in `function`.
-  [[noreturn]] void waits_for_lock(const char* function);
+  /// Another thread would wait for a lock in `function`: it stands still until the program's own
+  /// thread has let go of one.
+  static void stand_still_for_lock(const char* function);
+
+  /// The program's own thread has let go of a lock.
+  void let_threads_go_on();
+
+  /// Ends the check when another thread still waits for a lock: the program's own thread waits
+  /// itself now, or has returned.
+  void demand_that_no_thread_waits();
 
   /// SIGALRM arrives after `time`, and no longer when an earlier call said; 0: never. Returns how
   /// long it would still have taken (alarm(2)).
@@ -208,6 +219,8 @@ class Simulation {
   [[noreturn]] void blocked_for_ever(const std::string& call);
   [[nodiscard]] std::string what_the_gap_swallowed() const;
   Woken wait_in_other_thread(const Wait& wait);
+  void stand_still_beside(OtherThread& other, const std::function<void(const sigset_t&)>& start);
+  bool has_come_to_an_end(OtherThread& other);
 
   std::vector<std::unique_ptr<Peer>> peers_;
   Interruption interruption_ = Interruption::none;
@@ -215,7 +228,8 @@ class Simulation {
   bool is_asleep_ = false;  ///< a call waits: its handlers run when it has looked what is ready
   const sigset_t* mask_ = nullptr;  ///< the signal mask of the last wait; nullptr: the thread's own
   std::vector<int> arrived_;        ///< signals whose handlers have yet to run
-  std::vector<int> signals_from_thread_;  ///< see signal_from_thread()
+  std::vector<int> signals_from_thread_;                             ///< see signal_from_thread()
+  std::vector<std::shared_ptr<OtherThread>> other_threads_waiting_;  ///< for a lock
   int gap_signal_ = 0;              ///< was handled just before the current call began; 0: none was
   const char* current_call_ = "";   ///< the function, when gap_signal_ is not 0
   std::map<int, int> standard_;     ///< 0, 1, 2 as they were -> where they are kept

@@ -66,6 +66,17 @@ MISBEHAVIOUR(WaitingThread, ForALockThatIsHeldWhileTheProgramWaits) {
   wait_beside(world, [] { const std::lock_guard inner(mutex); });
 }
 
+// Gives: stuck, waiting thread
+// Says: for a lock that your own thread holds and has not let go of when it returned
+MISBEHAVIOUR(WaitingThread, ForALockThatIsNeverLetGo) {
+  static std::mutex mutex;
+  world.scenario.thread_before(
+      "write", [] { const std::lock_guard inner(mutex); }, 0, "worker");
+  (void)!::pipe(own_pipe);
+  mutex.lock();
+  (void)!::write(own_pipe[1], "x", 1);
+}
+
 // Gives: stuck, crash
 // Says: "worker" threw an exception that nobody caught, and that ends the whole process
 MISBEHAVIOUR(CrashedThread, ByAnException) {

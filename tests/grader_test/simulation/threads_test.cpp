@@ -224,6 +224,41 @@ TEST(ThreadAt, MayLockWhatNobodyHolds) {
   EXPECT_EQ(shared, 2);
 }
 
+TEST(ThreadAt, WaitsForALockUntilTheProgramLetsGoOfIt) {
+  Scenario scenario;
+  std::mutex first, second;
+  std::string story;
+  int to = -1;
+  scenario.thread_at(
+      331ms,
+      [&] {
+        const std::lock_guard lock(first);
+        const std::lock_guard another(second);
+        story += "worker ";
+        EXPECT_EQ(::write(to, "w", 1), 1);
+      },
+      "worker");
+  scenario.thread_at(331ms, [&] {
+    const std::lock_guard lock(first);
+    story += "third ";
+  });
+  scenario.run([&] {
+    const Pipe pipe;
+    to = pipe.ends[1];
+    EXPECT_EQ(selected({}, 330ms), "0");
+    {
+      const std::lock_guard lock(second);
+      ::usleep(1000);
+      (void)steady_time();
+      EXPECT_EQ(selected({.read = {pipe.ends[0]}}, 0s), "0");
+      story += "program ";
+    }
+    EXPECT_EQ(story, "program worker third ");
+    EXPECT_EQ(selected({.read = {pipe.ends[0]}}), "1, read {3}");
+    EXPECT_EQ(steady_time(), 331ms);
+  });
+}
+
 TEST(ThreadAt, MayWriteWhereThereIsNoRoomWithoutBlocking) {
   Scenario scenario;
   int to = -1;

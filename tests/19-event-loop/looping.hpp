@@ -1,0 +1,208 @@
+/// @file
+/// A loop in a scenario, and a diary of whom it has called.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "09-deadlines/deadlines.hpp"
+#include "19-event-loop/event_loop.hpp"
+#include "scenario/check.hpp"
+#include "simulation/text.hpp"
+
+namespace grader {
+
+using course::Interest;
+using course::Loop;
+
+constexpr Interest nothing{}, reading{.read = true}, writing{.write = true},
+    both{.read = true, .write = true};
+
+/// "read", "read and write", "nothing".
+inline std::string told(Interest interest) {
+  if (interest == both) return "read and write";
+  return interest.read ? "read" : interest.write ? "write" : "nothing";
+}
+
+/// Takes all that is there for `fd` now, without waiting.
+inline std::string take_all(int fd) {
+  std::string all;
+  std::array<char, 256> piece;
+  for (ssize_t got; (got = ::recv(fd, piece.data(), piece.size(), MSG_DONTWAIT)) > 0;)
+    all.append(piece.data(), static_cast<std::size_t>(got));
+  return all;
+}
+
+/// A call of somebody's function, at this virtual time.
+struct Called {
+  Time at{};
+  std::string who;
+};
+
+inline std::string told(const std::vector<Called>& calls) {
+  constexpr std::size_t shown_max = 12;
+  if (calls.empty()) return "nobody";
+  std::string text;
+  for (std::size_t i = 0; i < calls.size() && i < shown_max; ++i)
+    text += (i > 0 ? ", " : "") + calls[i].who + " at " + shown(calls[i].at);
+  return calls.size() > shown_max ? text + format(", ... (%zu in all)", calls.size()) : text;
+}
+
+/// A scenario whose program has one loop.
+class Looping : public Scenario {
+ public:
+  Looping() {
+    diagnoses([this] { return diagnosis(); });
+    run([&] { loop_ = std::make_unique<Loop>(); });
+  }
+  ~Looping() { end(); }
+
+  [[nodiscard]] Loop& loop() { return *loop_; }
+
+  /// Runs it. What it throws passes through.
+  void run_loop() {
+    run([&] { loop_->run(); });
+  }
+
+  /// Destroys it.
+  void end() {
+    if (loop_) run([&] { loop_.reset(); });
+  }
+
+  /// Writes `who` into the diary.
+  void note(const std::string& who) { diary_.push_back({now(), who}); }
+
+  /// A function that writes `who` into the diary.
+  Loop::Function notes(const std::string& who) {
+    return [this, who] { note(who); };
+  }
+
+  /// Watches `fd` for reading with a watcher that notes `who`, what it is told is ready, when that
+  /// is not reading alone, and what it takes; then it does `more`.
+  Loop::Token watch_reader(int fd, const std::string& who, std::function<void()> more = {}) {
+    return loop().watch(fd, reading, [this, fd, who, more](Interest ready) {
+      note(who + (ready == reading ? "" : " to " + told(ready)));
+      (void)take_all(fd);
+      if (more) more();
+    });
+  }
+
+  [[nodiscard]] const std::vector<Called>& diary() const { return diary_; }
+
+  /// How often `who` was called.
+  [[nodiscard]] int times_called(const std::string& who) const { return count(diary_, who); }
+
+  /// Whom the next runs are to call, and when. When one of them comes to no end, the report says
+  /// how far it has come.
+  void wants(std::vector<Called> wanted) { wanted_ = std::move(wanted); }
+
+  /// The diary must be what was wanted, in this order, nobody earlier, and nobody later than by the
+  /// granularity of poll(2).
+  bool expect_called(const std::string& sentence, Where where = Where::here()) const {
+    return expect_calls(diary_, wanted_, sentence, where);
+  }
+
+  /// The same where the order of those of one instant is the program's own business.
+  bool expect_called_in_any_order(const std::string& sentence, Where where = Where::here()) const {
+    return expect_calls(sorted(diary_), sorted(wanted_), sentence, where);
+  }
+
+  /// watches() must be `wanted`.
+  bool expect_watches(std::size_t wanted, const std::string& sentence,
+                      Where where = Where::here()) {
+    const std::size_t got = run([&] { return loop_->watches(); });
+    return expect_equal(got, wanted, sentence, where);
+  }
+
+  /// Time that the program spends without looking at anybody.
+  void be_busy(Time time) {
+    const auto until = course::Deadline::after(time);
+    (void)course::select_until({}, {}, {}, until);
+  }
+
+  /// Makes room for few bytes only in what the program has opened, whatever it is.
+  void shrink_buffers() const {
+    for (const int fd : open_descriptors()) {
+      (void)::fcntl(fd, F_SETPIPE_SZ, 4096);
+      const int least = 1;
+      (void)::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
+    }
+  }
+
+ private:
+  static std::vector<Called> sorted(std::vector<Called> calls) {
+    std::sort(calls.begin(), calls.end(), [](const Called& a, const Called& b) {
+      return std::tie(a.at, a.who) < std::tie(b.at, b.who);
+    });
+    return calls;
+  }
+
+  static bool expect_calls(const std::vector<Called>& called, const std::vector<Called>& wanted,
+                           const std::string& sentence, Where where) {
+    bool is_right = wanted.size() == called.size();
+    for (std::size_t i = 0; is_right && i < wanted.size(); ++i)
+      is_right = called[i].who == wanted[i].who && called[i].at >= wanted[i].at &&
+                 called[i].at <= wanted[i].at + 1ms;
+    return expect_that(
+        is_right, sentence + "\n  wanted: " + told(wanted) + "\n  called: " + told(called), where);
+  }
+
+  /// How far a run came that found no end.
+  [[nodiscard]] std::string diagnosis() const {
+    std::string text =
+        "By then " + told(diary_) + (diary_.size() > 1 ? " were" : " was") + " called";
+    for (const Called& next : wanted_)
+      if (const auto times = times_called(next.who); times < count(wanted_, next.who))
+        return text + "; " + next.who + " should be next, at " + shown(next.at) + ".";
+    return wanted_.empty() ? "" : text + ", and that was all.";
+  }
+
+  static int count(const std::vector<Called>& calls, const std::string& who) {
+    return static_cast<int>(std::count_if(calls.begin(), calls.end(),
+                                          [&](const Called& called) { return called.who == who; }));
+  }
+
+  std::unique_ptr<Loop> loop_;
+  std::vector<Called> diary_, wanted_;
+};
+
+/// What a call threw: errno of a std::system_error; 0: nothing; -1: something else.
+struct Thrown {
+  int error = 0;
+  std::string what = "nothing";
+
+  [[nodiscard]] std::string told() const {
+    return error == 0 ? "threw nothing" : format("threw \"%s\"", what.c_str());
+  }
+};
+
+template <class Function>
+Thrown thrown_by(Function&& function) {
+  try {
+    function();
+    return {};
+  } catch (const std::system_error& error) {
+    return {error.code().value(), error.what()};
+  } catch (const std::exception& error) {
+    return {-1, error.what()};
+  } catch (...) {
+    return {-1, "what is no std::exception"};
+  }
+}
+
+}  // namespace grader
