@@ -141,9 +141,10 @@ class LineClients {
   /// has left, is leaving, or never was.
   void send(ClientId client, std::string_view line);
 
-  /// Ends a conversation politely: nothing more is received from the client, it is sent what waits
-  /// for it, and then closed. It has left from now on, without an event. Nothing happens when it
-  /// has left already.
+  /// Ends a conversation politely: nothing more that the client says is handed out, it is sent what
+  /// waits for it, and then closed; what has come from it by then is received and discarded first
+  /// (no more than 65,536 bytes), so that the close is no reset (lesson 05). It has left from now
+  /// on, without an event. Nothing happens when it has left already.
   void disconnect(ClientId client);
 
   /// Ends a conversation at once: what waits for the client is dropped. Without an event; nothing

@@ -196,8 +196,17 @@ struct LineClients::State {
     }
   }
 
+  // A close with unread input would be a reset, which can destroy the last lines on their way.
+  static void discard(const LineClient& client) {
+    std::string unread;
+    if (!client.has_failed) (void)drain(client.fd.get(), unread, turn_bytes_max);
+  }
+
   void close_the_done() {
-    std::erase_if(clients, [](const auto& entry) { return entry.second.is_done(); });
+    std::erase_if(clients, [](const auto& entry) {
+      if (entry.second.is_done()) discard(entry.second);
+      return entry.second.is_done();
+    });
   }
 
   void wait(Deadline deadline, std::span<const int> others) {
@@ -253,7 +262,9 @@ void LineClients::disconnect(ClientId id) {
   LineClient* const client = state_->find(id);
   if (client == nullptr) return;
   client->has_left = true;
-  if (client->is_done()) state_->clients.erase(id);
+  if (!client->is_done()) return;
+  State::discard(*client);
+  state_->clients.erase(id);
 }
 
 void LineClients::drop(ClientId id) { state_->clients.erase(id); }
