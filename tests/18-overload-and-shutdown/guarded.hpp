@@ -32,6 +32,13 @@ class Guarded : public Serving<course::GuardedChatServer> {
     return peer(name).at(time).connects().sends(name + "\n");
   }
 
+  /// Lets it take turns, each with `time`, until this virtual time has come.
+  void take_turns_of(Time time, Time end, int wake_up) {
+    run([&] {
+      while (now() < end) server().step(course::Deadline::after(time), wake_up);
+    });
+  }
+
   /// shutdown() with this much time; returns what it returns.
   std::size_t shut_down(Time time, int hurry = -1) {
     return run([&] { return server().shutdown(course::Deadline::after(time), hurry); });
