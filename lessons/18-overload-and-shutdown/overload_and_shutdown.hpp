@@ -42,24 +42,26 @@ class GuardedChatServer {
   /// Whoever cannot be served is told at once, and not left to wait: when limits.clients_max
   /// connections are open, or the new client's descriptor does not fit into an fd_set (FD_SETSIZE,
   /// 1024, or more), it is sent the line "! full: try again later", as far as that fits at once,
-  /// and closed. It is never part of the chat.
+  /// and closed, by an end and not by a reset: what it has said by then is received and discarded
+  /// (no more than 65,536 bytes). It is never part of the chat.
   ///
   /// When accept finds no descriptor or no memory (EMFILE, ENFILE, ENOBUFS, ENOMEM), the listener
-  /// stays readable, so it is left alone for limits.rest; clients wait in its queue meanwhile, and
-  /// those that are connected are served as ever. After that it is tried again, without anybody
-  /// having to ask: no call is made in between, and nothing is forgotten. The errors that concern
-  /// one client are passed over, as by try_accept() of lesson 11. Any other error of accept, and
-  /// what the wait throws, is thrown.
+  /// stays readable, so it is left alone for limits.rest (or, as you like, until one of the
+  /// connections is closed, if that is earlier); clients wait in its queue meanwhile, and those
+  /// that are connected are served as ever. After that it is tried again, without anybody having to
+  /// ask: no call is made for it in between, and nothing is forgotten. The errors that concern one
+  /// client are passed over, as by try_accept() of lesson 11. Any other error of accept, and what
+  /// the wait throws, is thrown; the next step() goes on.
   void step(Deadline deadline, int wake_up = -1);
 
   /// Ends the server: the listener is closed at once, so nobody new gets in and the port is free.
   /// Every client gets the line "* the server is closing: goodbye", is sent what waits for it, and
-  /// is closed; nothing more is received. Blocks until all are closed, `deadline` has passed, or
-  /// `hurry` is readable (borrowed for this call, only looked at; -1: none), whichever is first;
-  /// then those that are left are closed at once. Returns how many those were: 0 means that
-  /// everybody has been sent everything. Waits in the kernel; signals neither end nor lengthen
-  /// that. A second call has nobody left to say goodbye to, and returns 0 at once; so does step()
-  /// have nobody to wait for but `wake_up` and the deadline.
+  /// is closed, by an end and not by a reset; nothing more that it says is passed on. Blocks until
+  /// all are closed, `deadline` has passed, or `hurry` is readable (borrowed for this call, only
+  /// looked at; -1: none), whichever is first; then those that are left are closed at once. Returns
+  /// how many those were: 0 means that everybody has been sent everything. Waits in the kernel;
+  /// signals neither end nor lengthen that. A second call has nobody left to say goodbye to, and
+  /// returns 0 at once; so does step() have nobody to wait for but `wake_up` and the deadline.
   std::size_t shutdown(Deadline deadline, int hurry = -1);
 
   /// How many connections are open.

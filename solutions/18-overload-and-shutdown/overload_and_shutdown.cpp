@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <optional>
+#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@ namespace course {
 namespace {
 
 constexpr int turn_accepts_max = 64;
+constexpr std::size_t discarded_bytes_max = 65'536;
 
 /// Whether accept(2) failed for want of something that may be there again in a while.
 bool is_shortage(int error) {
@@ -60,7 +62,14 @@ struct GuardedChatServer::State {
     if (chat.connections() < limits.clients_max && WaitSet::fits(client.get()))
       chat.admit(std::move(client));
     else
-      (void)try_send(client.get(), as_bytes("! full: try again later\n"));
+      refuse(client.get());
+  }
+
+  static void refuse(int client) {
+    (void)try_send(client, as_bytes("! full: try again later\n"));
+    // A close with unread input would be a reset, which can destroy the line on its way.
+    std::string unread;
+    (void)drain(client, unread, discarded_bytes_max);
   }
 };
 
