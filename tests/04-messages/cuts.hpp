@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <exception>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,9 @@ struct Message {
   std::string wire, text;
 };
 using Stream = std::vector<Message>;
+
+/// The largest limit of a framer that there is: none.
+constexpr std::size_t largest_limit = std::numeric_limits<std::size_t>::max();
 
 /// The feed after which something else came out than should have.
 struct Difference {

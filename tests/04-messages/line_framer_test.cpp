@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <ctime>
-#include <limits>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -23,12 +22,6 @@ using course::FixedFramer;
 using course::LineFramer;
 using course::MessageTooLong;
 using course::PrefixFramer;
-
-namespace {
-
-constexpr std::size_t largest_limit = std::numeric_limits<std::size_t>::max();
-
-}  // namespace
 
 // Rule: a line ends with LF; a CR straight before the LF belongs to the ending.
 TEST(LineFramer, DropsOnlyTheCrOfTheEnding) {

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <ctime>
-#include <limits>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -24,12 +23,6 @@ using course::FixedFramer;
 using course::LineFramer;
 using course::MessageTooLong;
 using course::PrefixFramer;
-
-namespace {
-
-constexpr std::size_t largest_limit = std::numeric_limits<std::size_t>::max();
-
-}  // namespace
 
 // Rule: the length comes in pieces like everything else, and then the message does.
 TEST(PrefixFramer, JoinsAMessageThatCameInPieces) {

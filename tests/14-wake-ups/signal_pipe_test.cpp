@@ -34,7 +34,7 @@ bool expect_taken(WakingScenario& scenario, int fd, const Signals& wanted,
 
 // SIGUSR1 comes at such a moment of take(). False: the check has failed, or there is no such
 // moment.
-bool loses_none(Moment moment, int skip, bool has_one_already) {
+bool loses_no_signal(Moment moment, int skip, bool has_one_already) {
   WakingScenario scenario;
   const int fd = scenario.make_signal_pipe({SIGUSR1, SIGTERM});
   if (has_one_already) {
@@ -110,7 +110,7 @@ TEST(SignalPipe, LosesNoSignalBetweenTakeAndWait) {
            .read = "Which first?"});
   for (const Moment moment : all_moments)
     for (const bool has_one_already : {true, false})
-      for (int i = 0; !HasFailure() && loses_none(moment, i, has_one_already); ++i) {
+      for (int i = 0; !HasFailure() && loses_no_signal(moment, i, has_one_already); ++i) {
       }
   if (HasFailure()) return;
   WakingScenario scenario;

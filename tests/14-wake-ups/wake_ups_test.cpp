@@ -36,7 +36,7 @@ bool undoes_all_when_a_call_fails(const char* family) {
 
 // A handler calls notify() at such a moment of drain(). False: the check has failed, or there is no
 // such moment.
-bool loses_none(Moment moment, int skip, bool has_one_already) {
+bool loses_no_notice(Moment moment, int skip, bool has_one_already) {
   WakingScenario scenario;
   const int fd = scenario.make_wakeup();
   scenario.handle(SIGUSR1, [&] { scenario.wakeup().notify(); });
@@ -168,7 +168,7 @@ TEST(Wakeup, LosesNoNotifyThatComesMeanwhile) {
            .read = "Which first?"});
   for (const Moment moment : all_moments)
     for (const bool has_one_already : {true, false})
-      for (int i = 0; !HasFailure() && loses_none(moment, i, has_one_already); ++i) {
+      for (int i = 0; !HasFailure() && loses_no_notice(moment, i, has_one_already); ++i) {
       }
 }
 

@@ -50,19 +50,19 @@ void reset_allocations() {
 }  // namespace grader
 
 // The replaceable allocation functions; those for arrays call these.
-void* operator new(std::size_t size) {
+REPLACEMENT void* operator new(std::size_t size) {
   if (void* memory = grader::allocate(size, __builtin_return_address(0))) return memory;
   throw std::bad_alloc();
 }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+REPLACEMENT void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   return grader::allocate(size, __builtin_return_address(0));
 }
-void operator delete(void* memory) noexcept {
+REPLACEMENT void operator delete(void* memory) noexcept {
   grader::release(memory, __builtin_return_address(0));
 }
-void operator delete(void* memory, std::size_t) noexcept {
+REPLACEMENT void operator delete(void* memory, std::size_t) noexcept {
   grader::release(memory, __builtin_return_address(0));
 }
-void operator delete(void* memory, const std::nothrow_t&) noexcept {
+REPLACEMENT void operator delete(void* memory, const std::nothrow_t&) noexcept {
   grader::release(memory, __builtin_return_address(0));
 }

@@ -1,8 +1,4 @@
 // Sleeping, clocks and timers.
-//
-// Compiled without sanitizers and without _FORTIFY_SOURCE; linked as an object, never from an
-// archive.
-#undef _FORTIFY_SOURCE
 #include <algorithm>
 #include <cerrno>
 

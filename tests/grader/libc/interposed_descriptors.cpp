@@ -1,9 +1,4 @@
 // Making, sharing and closing descriptors.
-//
-// Compiled without sanitizers and without _FORTIFY_SOURCE; linked as an object, never from an
-// archive.
-#undef _FILE_OFFSET_BITS  // with it, open is open64 already, and cannot be defined beside it
-#undef _FORTIFY_SOURCE
 #include <cerrno>
 #include <cstdarg>
 

@@ -1,8 +1,4 @@
 // Signals: what the program does to dispositions and masks is recorded, and happens.
-//
-// Compiled without sanitizers and without _FORTIFY_SOURCE; linked as an object, never from an
-// archive.
-#undef _FORTIFY_SOURCE
 #include <signal.h>
 
 #include "libc/handler_watch.hpp"

@@ -1,8 +1,4 @@
 // Names, options and connections.
-//
-// Compiled without sanitizers and without _FORTIFY_SOURCE; linked as an object, never from an
-// archive.
-#undef _FORTIFY_SOURCE
 #include "libc/handler_watch.hpp"
 #include "libc/program_calls.hpp"
 #include "libc/real_libc.hpp"

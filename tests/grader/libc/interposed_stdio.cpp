@@ -2,13 +2,6 @@
 // calls of its own, which never enter the simulation: with a peer at the other end they would wait
 // for real. So reading, and fdopen, end the check, with the reason why it cannot work beside
 // select(2) either. All else passes.
-//
-// Compiled without sanitizers and without _FORTIFY_SOURCE; linked as an object, never from an
-// archive.
-#undef _FORTIFY_SOURCE
-#ifndef __NO_INLINE__
-#define __NO_INLINE__  // stdio.h would define some of these itself
-#endif
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,4 @@
 // Waiting for descriptors.
-//
-// Compiled without sanitizers and without _FORTIFY_SOURCE; linked as an object, never from an
-// archive.
-#undef _FORTIFY_SOURCE
 #include "libc/program_calls.hpp"
 #include "libc/real_libc.hpp"
 
@@ -33,7 +29,7 @@ int ppoll_for(const ProgramCalls& calls, pollfd* entries, nfds_t count, const ti
 }
 
 // What _FORTIFY_SOURCE asks before the call when it knows how many entries there are.
-void demand_room(nfds_t count, size_t room) {
+void demand_entries(nfds_t count, size_t room) {
   if (room / sizeof(pollfd) < count) __chk_fail();
 }
 
@@ -64,7 +60,7 @@ EXPORT int poll(pollfd* entries, nfds_t count, int timeout_ms) {
   return poll_for(PROGRAM_CALLS(), entries, count, timeout_ms);
 }
 EXPORT int __poll_chk(pollfd* entries, nfds_t count, int timeout_ms, size_t room) {
-  demand_room(count, room);
+  demand_entries(count, room);
   return poll_for(PROGRAM_CALLS(), entries, count, timeout_ms);
 }
 EXPORT int ppoll(pollfd* entries, nfds_t count, const timespec* timeout, const sigset_t* mask) {
@@ -72,7 +68,7 @@ EXPORT int ppoll(pollfd* entries, nfds_t count, const timespec* timeout, const s
 }
 EXPORT int __ppoll_chk(pollfd* entries, nfds_t count, const timespec* timeout, const sigset_t* mask,
                        size_t room) {
-  demand_room(count, room);
+  demand_entries(count, room);
   return ppoll_for(PROGRAM_CALLS(), entries, count, timeout, mask);
 }
 

@@ -12,8 +12,12 @@
 #include "libc/caller_filter.hpp"
 #include "simulation/system_calls.hpp"
 
+/// In front of a definition that replaces the C++ runtime's. Its return address tells the caller,
+/// so it is never inlined.
+#define REPLACEMENT __attribute__((visibility("default"), used, noinline))
+
 /// In front of a definition that replaces libc's.
-#define EXPORT extern "C" __attribute__((visibility("default"), used))
+#define EXPORT extern "C" REPLACEMENT
 
 /// The simulated calls of the program, if this call comes from it; must be used in the exported
 /// function itself, whose return address tells the caller and whose name tells the call.

@@ -1,9 +1,4 @@
 // What has no place in a lesson, and what ends the process.
-//
-// Compiled without sanitizers and without _FORTIFY_SOURCE; linked as an object, never from an
-// archive.
-#undef _FILE_OFFSET_BITS  // with it, sendfile is sendfile64 already
-#undef _FORTIFY_SOURCE
 #include <sys/syscall.h>
 
 #include <cstdarg>

@@ -1,13 +1,5 @@
 // What a signal handler must not call: functions that are not async-signal-safe (signal-safety(7)),
 // of those the ones that handlers do call. Outside handlers they only pass on.
-//
-// Compiled without sanitizers and without _FORTIFY_SOURCE; linked as an object, never from an
-// archive.
-#undef _FILE_OFFSET_BITS  // with it, fopen is fopen64 already
-#undef _FORTIFY_SOURCE
-#ifndef __NO_INLINE__
-#define __NO_INLINE__  // stdio.h would define some of these itself
-#endif
 #include <pthread.h>
 #include <stdio.h>
 #include <syslog.h>
