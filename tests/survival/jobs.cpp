@@ -51,7 +51,7 @@ void attack(const Job& job, Server& server) {
 
 /// The verdict, and after a tab what else there is to say.
 std::string outcome(const Job& job) {
-  Server server(job.program, job.kind, job.attack == nullptr ? Limits{} : job.attack->limits);
+  Server server({job.program}, job.kind, job.attack == nullptr ? Limits{} : job.attack->limits);
   std::string verdict = verdict::lives;
   try {
     attack(job, server);

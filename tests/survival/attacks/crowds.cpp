@@ -15,7 +15,8 @@ bool is_answered(Client& client, Kind kind, Patience patience = Patience()) {
 
 }  // namespace
 
-// FD_SETSIZE is 1024, and the server is allowed 4,096 descriptors.
+// FD_SETSIZE is 1024, and the server is allowed 4,096 descriptors. In a chat they say no name: a
+// thousand who are told of a thousand would be another attack.
 void open_1100(Server& server) {
   const auto others = new_witness(server);
   {
@@ -23,7 +24,7 @@ void open_1100(Server& server) {
     std::size_t served = 0;
     bool is_full = false;
     for (int i = 0; i < 1100; ++i) {
-      clients.push_back(new_client(server));
+      clients.emplace_back(server.address());
       if (i % 20 == 0) promise(others->ask(), verdict::others_wait);
       if (is_full) continue;
       if (is_answered(clients.back(), server.kind(), Patience(milliseconds(500))))

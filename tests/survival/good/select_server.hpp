@@ -27,6 +27,7 @@ struct Connection {
   std::string name{}, line{};
   bool has_ended = false;  ///< nothing more is received
   bool is_broken = false;
+  bool is_finished = false;  ///< everything has been sent, and the end; what comes is not answered
 };
 
 class SelectServer {
@@ -68,7 +69,8 @@ class SelectServer {
     std::vector<int> readers{signals.fd()}, writers;
     if (listener_.get() != -1 && !is_full_) readers.push_back(listener_.get());
     for (auto& [fd, one] : connections_) {
-      if (!is_stopping && !one.has_ended && one.out.size() < 65'536) readers.push_back(fd);
+      if (!one.has_ended && (is_stopping ? one.is_finished : one.out.size() < 65'536))
+        readers.push_back(fd);
       if (one.out.wants_write()) writers.push_back(fd);
     }
     const auto ready = course::select_until(readers, writers, {}, deadline);
@@ -80,7 +82,12 @@ class SelectServer {
     for (auto at = connections_.begin(); at != connections_.end();) {
       const auto here = at++;
       Connection& one = here->second;
-      const bool is_done = one.is_broken || ((one.has_ended || is_stopping) && !one.out.wants_write());
+      // With input unread, close would reset the connection, and what is on the way would be lost.
+      if (is_stopping && !one.out.wants_write() && !one.is_finished) {
+        one.is_finished = true;
+        (void)::shutdown(here->first, SHUT_WR);
+      }
+      const bool is_done = one.is_broken || (one.has_ended && !one.out.wants_write());
       if (!is_done) continue;
       const int fd = here->first;
       const course::Fd closing = std::move(one.fd);
@@ -98,7 +105,7 @@ class SelectServer {
     Connection& one = connections_.at(fd);
     one.has_ended = got.status == course::IoStatus::eof;
     one.is_broken = got.status == course::IoStatus::error;
-    if (got.bytes > 0) hear(fd, course::cbytes(buffer).first(got.bytes));
+    if (got.bytes > 0 && !one.is_finished) hear(fd, course::cbytes(buffer).first(got.bytes));
   }
 
   void take_in() {

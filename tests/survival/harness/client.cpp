@@ -1,7 +1,9 @@
 #include "client.hpp"
 
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,6 +28,9 @@ int must(int value, const char* call) {
 
 namespace {
 
+// On loopback a segment is larger than a small buffer, and the two do not get on with each other.
+constexpr int ethernet_segment_bytes = 1460;
+
 void set_option(int fd, int level, int option, int value) {
   must(::setsockopt(fd, level, option, &value, sizeof value), "setsockopt");
 }
@@ -34,8 +39,10 @@ void set_option(int fd, int level, int option, int value) {
 
 Client::Client(const sockaddr_in& server, int receive_buffer_bytes)
     : fd_(must(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket")) {
-  // Before connecting: the window scale is settled then (tcp(7)).
-  if (receive_buffer_bytes > 0) set_option(fd_, SOL_SOCKET, SO_RCVBUF, receive_buffer_bytes);
+  if (receive_buffer_bytes > 0) {  // before connecting: both are settled then (tcp(7))
+    set_option(fd_, SOL_SOCKET, SO_RCVBUF, receive_buffer_bytes);
+    set_option(fd_, IPPROTO_TCP, TCP_MAXSEG, ethernet_segment_bytes);
+  }
   set_option(fd_, IPPROTO_TCP, TCP_NODELAY, 1);
   const int result = ::connect(fd_, reinterpret_cast<const sockaddr*>(&server), sizeof server);
   has_ended_ = has_failed_ = result == -1 && errno != EINPROGRESS;
@@ -74,6 +81,12 @@ std::size_t Client::send_without_receiving(std::string_view text, Patience patie
     if (taken == 0) (void)patience.wait(fd_, POLLOUT);
   }
   return sent;
+}
+
+std::size_t Client::unacknowledged_bytes() const {
+  int bytes = 0;
+  must(::ioctl(fd_, SIOCOUTQ, &bytes), "ioctl(SIOCOUTQ)");
+  return static_cast<std::size_t>(bytes);
 }
 
 bool Client::send(std::string_view text, Patience patience) {

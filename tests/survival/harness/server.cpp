@@ -22,6 +22,8 @@
 
 #include "client.hpp"
 
+using namespace std::string_literals;
+
 namespace survival {
 namespace {
 
@@ -40,7 +42,7 @@ std::string content_of(int fd) {
   return {buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
 }
 
-[[noreturn]] void become(const char* const* arguments, int output, int errors, Limits limits) {
+[[noreturn]] void become(char* const* arguments, int output, int errors, Limits limits) {
   (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const rlimit descriptors{.rlim_cur = limits.descriptors, .rlim_max = limits.descriptors};
   const rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
@@ -49,7 +51,7 @@ std::string content_of(int fd) {
   if (::dup2(nothing, STDIN_FILENO) == -1 || ::dup2(output, STDOUT_FILENO) == -1 ||
       ::dup2(errors, STDERR_FILENO) == -1 || ::setrlimit(RLIMIT_NOFILE, &descriptors) == -1)
     ::_exit(126);
-  (void)::execv(arguments[0], const_cast<char* const*>(arguments));
+  (void)::execvp(arguments[0], arguments);
   ::_exit(127);
 }
 
@@ -60,8 +62,8 @@ std::string how(int status) {
 
 }  // namespace
 
-Server::Server(std::string program, Kind kind, Limits limits)
-    : program_(std::move(program)),
+Server::Server(std::vector<std::string> command, Kind kind, Limits limits)
+    : command_(std::move(command)),
       kind_(kind),
       limits_(limits),
       output_(must(::memfd_create("output", MFD_CLOEXEC), "memfd_create")),
@@ -79,9 +81,13 @@ Server::~Server() {
 }
 
 void Server::start(in_port_t port) {
-  const std::string address = own_address(), number = std::to_string(port);
-  const std::array<const char*, 6> arguments{program_.c_str(), "--port",        number.c_str(),
-                                             "--bind",         address.c_str(), nullptr};
+  const std::string address = own_address();
+  std::vector<std::string> command = command_;
+  for (const std::string& more : {"--port"s, std::to_string(port), "--bind"s, address})
+    command.push_back(more);
+  std::vector<char*> arguments;
+  for (std::string& argument : command) arguments.push_back(argument.data());
+  arguments.push_back(nullptr);
   must(::ftruncate(output_, 0), "ftruncate");
   must(::lseek(output_, 0, SEEK_SET) == 0 ? 0 : -1, "lseek");
   pid_ = must(::fork(), "fork");

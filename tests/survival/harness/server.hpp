@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "patience.hpp"
 
@@ -29,8 +30,9 @@ struct Limits {
 /// with this object, and with this process.
 class Server {
  public:
-  /// Starts `program` and waits until it listens. Throws Broken when it does not.
-  Server(std::string program, Kind kind, Limits limits = {});
+  /// Starts `command`, a program (looked for as in a shell) and its first arguments, and waits until
+  /// it listens. Throws Broken when it does not.
+  Server(std::vector<std::string> command, Kind kind, Limits limits = {});
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();
@@ -75,7 +77,7 @@ class Server {
  private:
   void start(in_port_t port);
 
-  std::string program_;
+  std::vector<std::string> command_;
   Kind kind_;
   Limits limits_;
   pid_t pid_ = -1;
