@@ -1,9 +1,8 @@
 #include "client.hpp"
 
-#include <linux/sockios.h>
+#include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -83,10 +82,11 @@ std::size_t Client::send_without_receiving(std::string_view text, Patience patie
   return sent;
 }
 
-std::size_t Client::unacknowledged_bytes() const {
-  int bytes = 0;
-  must(::ioctl(fd_, SIOCOUTQ, &bytes), "ioctl(SIOCOUTQ)");
-  return static_cast<std::size_t>(bytes);
+in_port_t Client::port() const {
+  sockaddr_in own{};
+  socklen_t length = sizeof own;
+  must(::getsockname(fd_, reinterpret_cast<sockaddr*>(&own), &length), "getsockname");
+  return ntohs(own.sin_port);
 }
 
 bool Client::send(std::string_view text, Patience patience) {

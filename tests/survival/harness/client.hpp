@@ -40,9 +40,6 @@ class Client {
   std::size_t send_without_receiving(std::string_view text,
                                      Patience patience = Patience(milliseconds(500)));
 
-  /// How many of the sent bytes have not reached the server's socket, as far as it has told.
-  [[nodiscard]] std::size_t unacknowledged_bytes() const;
-
   /// The next line, without its LF; nothing when none comes in time.
   std::optional<std::string> line(Patience patience = Patience());
 
@@ -80,6 +77,9 @@ class Client {
   void close();
 
   [[nodiscard]] int fd() const { return fd_; }
+
+  /// The port of its own end, in host order.
+  [[nodiscard]] in_port_t port() const;
 
  private:
   int fd_ = -1;

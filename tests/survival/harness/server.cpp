@@ -150,20 +150,23 @@ std::size_t Server::descriptors() const {
   return static_cast<std::size_t>(std::distance(all, {}));
 }
 
-std::size_t Server::unread_bytes() const {
+Server::Buffered Server::buffered(in_port_t client_port) const {
   // "sl local_address rem_address st tx_queue:rx_queue …", numbers in hexadecimal, addresses as
   // they lie in memory (proc(5)). Of a listener (st 0A), rx_queue counts connections.
-  std::array<char, 16> own{};
+  std::array<char, 16> own{}, port{};
   (void)std::snprintf(own.data(), own.size(), "%08X:%04X", address_.sin_addr.s_addr,
                       ntohs(address_.sin_port));
+  (void)std::snprintf(port.data(), port.size(), ":%04X", client_port);
   std::ifstream table("/proc/net/tcp");
-  std::size_t sum = 0;
+  Buffered sum;
   for (std::string line; std::getline(table, line);) {
     std::istringstream fields(line);
     std::string number, local, remote, state, queues;
     fields >> number >> local >> remote >> state >> queues;
     if (local != own.data() || state == "0A") continue;
-    sum += std::stoul(queues.substr(queues.find(':') + 1), nullptr, 16);
+    if (client_port != 0 && !remote.ends_with(port.data())) continue;
+    sum.unsent_bytes += std::stoul(queues, nullptr, 16);
+    sum.unread_bytes += std::stoul(queues.substr(queues.find(':') + 1), nullptr, 16);
   }
   return sum;
 }

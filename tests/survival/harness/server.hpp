@@ -68,8 +68,13 @@ class Server {
   /// How many descriptors it has open.
   [[nodiscard]] std::size_t descriptors() const;
 
-  /// How many bytes have reached its sockets and have not been received by it (/proc/net/tcp).
-  [[nodiscard]] std::size_t unread_bytes() const;
+  /// What lies in the buffers of its sockets: sums over all of them, or over the one whose client
+  /// has `client_port`.
+  struct Buffered {
+    std::size_t unread_bytes = 0;  ///< have arrived and have not been received by the server
+    std::size_t unsent_bytes = 0;  ///< have been sent by it and have not been acknowledged
+  };
+  [[nodiscard]] Buffered buffered(in_port_t client_port = 0) const;
 
   /// What it has written to standard error, in one line.
   [[nodiscard]] std::string complaints() const;

@@ -54,9 +54,9 @@ class ChatWitness : public Witness {
   }
 
   void leave() override {
-    speaker_.client.close();
+    speaker_.client.half_close();
     promise(listener_.client.hears("* " + speaker_.name + " left"), verdict::bytes_lost);
-    listener_.client.close();
+    listener_.client.half_close();
   }
 
  private:
