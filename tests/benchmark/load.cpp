@@ -35,8 +35,7 @@ struct Connection {
 
 std::array<char, in_flight_max * message_bytes> messages() {
   std::array<char, in_flight_max * message_bytes> all;
-  for (std::size_t i = 0; i < all.size(); ++i)
-    all[i] = static_cast<char>(' ' + i % message_bytes);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<char>(' ' + i % message_bytes);
   return all;
 }
 
@@ -48,8 +47,8 @@ void send(Connection& connection, int count) {
   if (sent != static_cast<ssize_t>(bytes)) throw std::runtime_error("a message was not taken");
   const Clock::time_point now = Clock::now();
   for (int i = 0; i < count; ++i)
-    connection.sent_at.at(static_cast<std::size_t>(
-        (connection.oldest + connection.waiting + i) % in_flight_max)) = now;
+    connection.sent_at.at(static_cast<std::size_t>((connection.oldest + connection.waiting + i) %
+                                                   in_flight_max)) = now;
   connection.waiting += count;
 }
 
@@ -136,9 +135,9 @@ std::vector<std::uint32_t> Clients::talk(std::chrono::milliseconds time) {
   const Clock::time_point end = Clock::now() + time;
   // The last to have come, so that silent ones have the lower descriptors.
   for (int i = 0; i < state_->load.talking; ++i)
-    state_->ask(state_->connections.at(state_->connections.size() - 1 -
-                                       static_cast<std::size_t>(i)),
-                state_->load.in_flight);
+    state_->ask(
+        state_->connections.at(state_->connections.size() - 1 - static_cast<std::size_t>(i)),
+        state_->load.in_flight);
   while (state_->waiting > 0) state_->take_a_turn(took_ns, end);
   return took_ns;
 }

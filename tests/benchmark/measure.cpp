@@ -3,9 +3,9 @@
 //   measure [--tiny] [--out FILE] NAME=COMMAND...
 //
 // A COMMAND is a program and its first arguments, separated by commas; it understands --port N and
-// --bind ADDRESS. Prints a table, and writes it to FILE as JSON, one object a line. Every number is
-// the median of several rounds, in which the servers take turns: what else the machine does meets
-// all of them. --tiny takes a second and proves only that everything works.
+// --bind ADDRESS. Prints a table of medians, and writes what was measured to FILE as JSON, one
+// object a line. There are several rounds, in which the servers take turns: what else the machine
+// does meets all of them. --tiny takes a second and proves only that everything works.
 #include <getopt.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -17,7 +17,9 @@
 #include <cstring>
 #include <exception>
 #include <fstream>
+#include <iomanip>
 #include <map>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -38,8 +40,8 @@ struct Contestant {
 
 struct Plan {
   std::vector<Load> loads{};
-  int rounds = 5;
-  milliseconds warm_up{100}, time{500}, traced_time{300};
+  int rounds = 15;
+  milliseconds warm_up{40}, time{160}, traced_time{300};
 };
 
 Plan whole_plan() {
@@ -66,7 +68,7 @@ struct Sample {
 
 /// What it did in a run of its own, in which nothing is timed.
 struct Calls {
-  double per_message = 0;         ///< without those that wait
+  double per_message = 0;  ///< without those that wait
   double waits_per_message = 0;
 };
 
@@ -108,26 +110,50 @@ Calls traced(const Contestant& contestant, const Load& load, const Plan& plan) {
           .waits_per_message = static_cast<double>(counts->waits) / messages};
 }
 
-double median(const std::vector<Sample>& samples, double Sample::* value) {
-  std::vector<double> sorted;
-  for (const Sample& one : samples) sorted.push_back(one.*value);
-  std::sort(sorted.begin(), sorted.end());
-  return sorted.at(sorted.size() / 2);
+/// One server under one load.
+struct Result {
+  std::string server;
+  Load load;
+  std::vector<Sample> samples;
+  Calls calls;
+
+  [[nodiscard]] double median(double Sample::*value) const {
+    std::vector<double> sorted;
+    for (const Sample& one : samples) sorted.push_back(one.*value);
+    std::sort(sorted.begin(), sorted.end());
+    return sorted.at(sorted.size() / 2);
+  }
+};
+
+void print_header() {
+  std::printf("%-8s %11s %8s %9s %10s %8s %9s %9s %6s %6s\n", "server", "connections", "talking",
+              "in flight", "messages/s", "cpu us", "p50 us", "p99 us", "calls", "waits");
 }
 
-std::string row(const Contestant& contestant, const Load& load, const std::vector<Sample>& samples,
-                const Calls& calls) {
-  char text[512];
-  (void)std::snprintf(
-      text, sizeof text,
-      R"({"server": "%s", "connections": %d, "talking": %d, "in_flight": %d, )"
-      R"("messages_per_s": %.0f, "cpu_us": %.2f, "p50_us": %.1f, "p99_us": %.1f, )"
-      R"("calls": %.2f, "waits": %.3f})",
-      contestant.name.c_str(), load.connections, load.talking, load.in_flight,
-      median(samples, &Sample::messages_per_s), median(samples, &Sample::cpu_us),
-      median(samples, &Sample::p50_us), median(samples, &Sample::p99_us), calls.per_message,
-      calls.waits_per_message);
-  return text;
+void print(const Result& result) {
+  std::printf("%-8s %11d %8d %9d %10.0f %8.2f %9.1f %9.1f %6.2f %6.3f\n", result.server.c_str(),
+              result.load.connections, result.load.talking, result.load.in_flight,
+              result.median(&Sample::messages_per_s), result.median(&Sample::cpu_us),
+              result.median(&Sample::p50_us), result.median(&Sample::p99_us),
+              result.calls.per_message, result.calls.waits_per_message);
+  (void)std::fflush(stdout);
+}
+
+/// The processor time of every round, and the medians of the rest.
+std::string json(const Result& result) {
+  std::ostringstream text;
+  text << std::fixed << R"({"server": ")" << result.server << R"(", "connections": )"
+       << result.load.connections << R"(, "talking": )" << result.load.talking
+       << R"(, "in_flight": )" << result.load.in_flight << std::setprecision(0)
+       << R"(, "messages_per_s": )" << result.median(&Sample::messages_per_s)
+       << std::setprecision(1) << R"(, "p50_us": )" << result.median(&Sample::p50_us)
+       << R"(, "p99_us": )" << result.median(&Sample::p99_us) << std::setprecision(3)
+       << R"(, "calls": )" << result.calls.per_message << R"(, "waits": )"
+       << result.calls.waits_per_message << R"(, "cpu_us": [)";
+  for (const Sample& one : result.samples)
+    text << (&one == result.samples.data() ? "" : ", ") << one.cpu_us;
+  text << "]}";
+  return text.str();
 }
 
 std::string machine() {
@@ -137,22 +163,23 @@ std::string machine() {
   std::string processor = "unknown processor";
   for (std::string line; std::getline(information, line);)
     if (line.starts_with("model name")) processor = line.substr(line.find(':') + 2);
-  return R"({"system": "Linux )" + std::string(system.release).substr(0, std::strcspn(system.release, "-")) +
-         R"(", "processor": ")" + processor + R"(", "processors": )" +
-         std::to_string(std::thread::hardware_concurrency()) + "}";
+  const std::string release(system.release, std::strcspn(system.release, "-"));
+  return R"({"system": "Linux )" + release + R"(", "processor": ")" + processor +
+         R"(", "processors": )" + std::to_string(std::thread::hardware_concurrency()) + "}";
 }
 
 std::vector<std::string> measure(const std::vector<Contestant>& contestants, const Plan& plan) {
   std::vector<std::string> rows{machine()};
+  print_header();
   for (const Load& load : plan.loads) {
     std::map<std::string, std::vector<Sample>> samples;
     for (int round = 0; round < plan.rounds; ++round)
       for (const Contestant& one : contestants)
         samples[one.name].push_back(sample(one, load, plan));
     for (const Contestant& one : contestants) {
-      rows.push_back(row(one, load, samples[one.name], traced(one, load, plan)));
-      std::puts(rows.back().c_str());
-      (void)std::fflush(stdout);
+      const Result result{one.name, load, samples[one.name], traced(one, load, plan)};
+      print(result);
+      rows.push_back(json(result));
     }
   }
   return rows;

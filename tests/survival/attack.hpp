@@ -19,11 +19,11 @@ struct Weak {
 /// One attack. run() attacks, and throws Broken when the server does not keep what it promises to
 /// its other clients; when it returns, its own clients have left.
 struct Attack {
-  const char* what;         ///< in the words of the table
-  std::vector<Kind> on;     ///< which of the course's servers
-  void (*run)(Server&);     ///< the attack itself
-  std::vector<Weak> weak;   ///< those who die of it
-  Limits limits{};          ///< what the server is given
+  const char* what;        ///< in the words of the table
+  std::vector<Kind> on;    ///< which of the course's servers
+  void (*run)(Server&);    ///< the attack itself
+  std::vector<Weak> weak;  ///< those who die of it
+  Limits limits{};         ///< what the server is given
 };
 
 /// All of them, in the order of the table.

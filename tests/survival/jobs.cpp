@@ -117,8 +117,8 @@ void finish(const Running& running) {
   running.job->has_failed = tab == std::string::npos;
   running.job->verdict = answer.empty() ? "the attack did not end" : answer.substr(0, tab);
   if (tab != std::string::npos) running.job->detail = answer.substr(tab + 1);
-  running.job->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() -
-                                                       running.since).count();
+  running.job->seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - running.since).count();
   report(*running.job);
 }
 

@@ -28,8 +28,8 @@ struct Job {
   [[nodiscard]] bool is_as_it_must() const;
 };
 
-/// Runs all of them, several at a time, fills in how they ended, and prints a line for each. A job that takes more than a
-/// minute is killed.
+/// Runs all of them, several at a time, fills in how they ended, and prints a line for each. A job
+/// that takes more than a minute is killed.
 void run(std::vector<Job>& jobs);
 
 }  // namespace survival

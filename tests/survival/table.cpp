@@ -65,7 +65,8 @@ bool has_table(const std::string& page, const std::vector<Job>& jobs) {
 bool write_table(const std::string& page, const std::vector<Job>& jobs) {
   const auto parts = parts_of(page);
   if (parts.empty()) return false;
-  return static_cast<bool>(std::ofstream(page) << parts[0] << '\n' << table_of(jobs) << '\n'
+  return static_cast<bool>(std::ofstream(page) << parts[0] << '\n'
+                                               << table_of(jobs) << '\n'
                                                << parts[2]);
 }
 

@@ -10,7 +10,8 @@ namespace {
 
 /// Whether an echo server answers; of a chat server nothing is to be heard here.
 bool is_answered(Client& client, Kind kind, Patience patience = Patience()) {
-  return kind == Kind::chat || (client.send("hello\n", patience) && client.hears("hello", patience));
+  return kind == Kind::chat ||
+         (client.send("hello\n", patience) && client.hears("hello", patience));
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int small_buffer_bytes = 4096;
 constexpr std::size_t stream_bytes = 32U << 20;
-constexpr int lines_at_once = 16;          // 8,000 bytes: nobody falls behind
+constexpr int lines_at_once = 16;               // 8,000 bytes: nobody falls behind
 constexpr int rounds = 32 * 1'048'576 / 8'000;  // stream_bytes, in lines
 
 }  // namespace

@@ -37,8 +37,9 @@ class SelectServer {
     std::string address = "127.0.0.1";
     std::uint16_t port = 0;
     for (int i = 1; i + 1 < argc; i += 2)
-      (std::string(argv[i]) == "--port" ? void(port = static_cast<std::uint16_t>(std::atoi(argv[i + 1])))
-                                        : void(address = argv[i + 1]));
+      (std::string(argv[i]) == "--port"
+           ? void(port = static_cast<std::uint16_t>(std::atoi(argv[i + 1])))
+           : void(address = argv[i + 1]));
     const std::array stop_signals{SIGINT, SIGTERM};
     course::SignalPipe signals(stop_signals);
     listener_ = course::listen_on(course::Endpoint::numeric(address, port), SOMAXCONN);

@@ -96,9 +96,9 @@ void Server::start(in_port_t port) {
   end_.reset();
   is_told_to_stop_ = false;
   std::string said;
-  const bool has_spoken = becomes(
-      [&] { return (said = content_of(output_)).find('\n') != std::string::npos || end(); },
-      Patience(start_within));
+  const bool has_spoken =
+      becomes([&] { return (said = content_of(output_)).find('\n') != std::string::npos || end(); },
+              Patience(start_within));
   const std::string wanted = "listening on " + address + ':';
   in_port_t bound = 0;
   if (has_spoken && said.starts_with(wanted))

@@ -30,8 +30,8 @@ struct Limits {
 /// with this object, and with this process.
 class Server {
  public:
-  /// Starts `command`, a program (looked for as in a shell) and its first arguments, and waits until
-  /// it listens. Throws Broken when it does not.
+  /// Starts `command`, a program (looked for as in a shell) and its first arguments, and waits
+  /// until it listens. Throws Broken when it does not.
   Server(std::vector<std::string> command, Kind kind, Limits limits = {});
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

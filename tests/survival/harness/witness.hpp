@@ -26,8 +26,8 @@ class Witness {
   [[nodiscard]] bool settle() { return ask() && ask(); }
 };
 
-/// New clients of their own: of an echo server one, of a chat two. Throws Broken(nobody_enters) when
-/// they are not served.
+/// New clients of their own: of an echo server one, of a chat two. Throws Broken(nobody_enters)
+/// when they are not served.
 [[nodiscard]] std::unique_ptr<Witness> new_witness(const Server& server);
 
 /// A client whom the server knows: connected, and has sent its name where names are used.

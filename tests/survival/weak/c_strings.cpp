@@ -13,7 +13,8 @@ int main(int argc, char* argv[]) {
       const ssize_t got = ::recv(fd, buffer, sizeof buffer - 1, 0);
       if (got > 0) {
         buffer[got] = '\0';
-        (void)::send(fd, buffer, std::strlen(buffer), MSG_NOSIGNAL);  // a zero is a byte like others
+        (void)::send(fd, buffer, std::strlen(buffer),
+                     MSG_NOSIGNAL);  // a zero is a byte like others
       } else {
         drop(clients, fd);
       }

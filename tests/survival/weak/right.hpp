@@ -1,7 +1,7 @@
 /// @file
-/// What the weak servers do right, so that each of them is one page with one fault. The faults stand
-/// in the .cpp files; none of this is a model of a good server either: it is only as much as an
-/// ordinary conversation needs.
+/// What the weak servers do right, so that each of them is one page with one fault. The faults
+/// stand in the .cpp files; none of this is a model of a good server either: it is only as much as
+/// an ordinary conversation needs.
 #pragma once
 
 #include <arpa/inet.h>
