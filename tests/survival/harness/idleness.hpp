@@ -6,14 +6,20 @@
 
 namespace survival {
 
-/// Watches the server for `time` in which nobody sends to it: whether it takes less than a
-/// twentieth of a processor. (One that spins takes all that it can get.) A server that has still
-/// something to do gets two more such times for it.
+/// Looks at the server again and again for `time` in which nobody sends to it: whether it sleeps
+/// nine times out of ten. (One that spins never sleeps, however little of a processor it gets.) A
+/// server that has still something to do is given two more such times for it.
 [[nodiscard]] inline bool is_idle(const Server& server, milliseconds time = milliseconds(1000)) {
   for (int round = 0; round < 3; ++round) {
-    const auto before = server.cpu_time();
-    (void)becomes([] { return false; }, Patience(time));
-    if (server.cpu_time() - before < time / 20) return true;
+    int looks = 0, asleep = 0;
+    (void)becomes(
+        [&] {
+          ++looks;
+          asleep += server.is_asleep() ? 1 : 0;
+          return false;
+        },
+        Patience(time));
+    if (asleep * 10 >= looks * 9) return true;
   }
   return false;
 }

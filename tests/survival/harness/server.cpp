@@ -136,6 +136,14 @@ std::chrono::nanoseconds Server::cpu_time() const {
   return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
 }
 
+bool Server::is_asleep() const {
+  std::ifstream status("/proc/" + std::to_string(pid_) + "/stat");
+  std::string line;
+  std::getline(status, line);
+  const std::size_t name_end = line.rfind(')');  // "pid (name) state …"
+  return name_end != std::string::npos && line.substr(name_end).starts_with(") S");
+}
+
 std::size_t Server::peak_memory_bytes() const {
   std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
   std::size_t kibibytes = 0;

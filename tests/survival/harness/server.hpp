@@ -62,6 +62,9 @@ class Server {
   /// Processor time that it has used so far, in user and kernel mode.
   [[nodiscard]] std::chrono::nanoseconds cpu_time() const;
 
+  /// Whether it sleeps at this moment, and neither runs nor waits for a processor (/proc/PID/stat).
+  [[nodiscard]] bool is_asleep() const;
+
   /// The most memory it has had (VmHWM), in bytes.
   [[nodiscard]] std::size_t peak_memory_bytes() const;
 
