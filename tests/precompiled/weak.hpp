@@ -1,0 +1,2 @@
+// Precompiled for the weak servers.
+#include "../survival/weak/right.hpp"
