@@ -71,8 +71,10 @@ TEST(EchoServer, ServesTwoHundred) {
                        "200 clients were connected, of whom 66 left. Serve each that is ready."))
       return;
   }
-  expect_that(when_some == 134,
-              format("66 of 200 clients had left, and connections() said %zu.", when_some));
+  expect_that(
+      when_some == 134,
+      format("66 of 200 clients had left, and connections() said %zu. Close whoever leaves.",
+             when_some));
 }
 
 // Rule: a stream has no gaps, and nobody's bytes are anybody else's.
