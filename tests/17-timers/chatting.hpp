@@ -3,6 +3,7 @@
 /// is told something at the wrong time.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>

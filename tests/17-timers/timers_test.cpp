@@ -98,7 +98,7 @@ TEST(TimerQueue, LetsAFunctionCancelWhatIsDue) {
                   "find nobody.",
            .read = "Cancelling"});
   TimerLog log;
-  std::vector<course::TimerQueue::Id> ids(5);
+  std::vector<course::TimerQueue::Id> ids(6);
   std::string answers;
   ids[0] = log.add("a", 17ms);
   ids[1] = log.add("b", 17ms, [&] {
@@ -107,16 +107,18 @@ TEST(TimerQueue, LetsAFunctionCancelWhatIsDue) {
   ids[2] = log.add("c", 17ms);
   ids[3] = log.add("d", 23ms);
   ids[4] = log.add("e", 10s);
+  ids[5] = log.every("g", 27ms, 1s);
   log.add("f", 29ms);
 
-  if (!log.expect_calls(31ms, "a b f",
-                        "At 31 ms a, b, c, d and f were due, and b cancelled all but f"))
+  if (!log.expect_calls(
+          31ms, "a b f",
+          "At 31 ms a, b, c, d, f and g, which repeats, were due; b cancelled all but f"))
     return;
-  if (!expect_equal(answers, "no no yes yes yes ",
-                    "b cancelled a, which had run, itself, which was running, and c, d and e, "
+  if (!expect_equal(answers, "no no yes yes yes yes ",
+                    "b cancelled a, which had run, itself, which was running, and c, d, e and g, "
                     "which were still to run."))
     return;
-  log.expect_calls(20s, "", "b had cancelled e as well");
+  log.expect_calls(20s, "", "b had cancelled e and g as well");
 }
 
 // Rule: one run_due() calls what was there when it began, so that it ends.
