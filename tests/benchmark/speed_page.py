@@ -11,6 +11,7 @@ hand. With --check nothing is written; exit status 1 when page or plot differ fr
 
 import argparse
 import json
+import math
 import pathlib
 import re
 import statistics
@@ -205,16 +206,16 @@ WIDTH, HEIGHT = 720, 330
 PANELS = (
     ("1 message in flight", one_in_flight),
     ("16 messages in flight", many_in_flight),
-    ("one talks, the others are silent", mostly_silent),
+    ("one talks, others silent", mostly_silent),
 )
 PANEL_LEFT, PANEL_WIDTH, PANEL_STEP = 46, 176, 232
 PANEL_TOP, PANEL_BOTTOM = 96, 270
 
 
 def ceiling(value):
-    """The next of 1, 2, 5, 10, …, and how many steps lead there."""
-    scale = 10.0 ** (len(str(int(value))) - 1) if value >= 1 else 0.1
-    return next(m * scale for m in (1, 2, 3, 4, 5, 6, 8, 10) if m * scale >= value)
+    """The next round number."""
+    scale = 10.0 ** math.floor(math.log10(value))
+    return next(m * scale for m in (1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10) if m * scale >= value)
 
 
 def panel(recording, index, title, kind):

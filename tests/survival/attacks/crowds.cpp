@@ -46,6 +46,7 @@ void use_up_descriptors(Server& server) {
   const auto others = new_witness(server);
   {
     std::vector<Client> clients;
+    clients.reserve(60);
     for (int i = 0; i < 60; ++i) clients.push_back(new_client(server));
     promise(others->settle(), verdict::others_wait);
     promise(is_idle(server), verdict::busy);

@@ -106,7 +106,8 @@ void drip(Server& server) {
   const std::string name = server.kind() == Kind::chat ? new_name() : "";
   Client dripper(server.address());
   const std::string said = "slow and steady";
-  for (const char byte : (name.empty() ? name : name + '\n') + said + '\n') {
+  const std::string lines = (name.empty() ? name : name + '\n') + said + '\n';
+  for (const char byte : lines) {
     (void)dripper.send(std::string_view(&byte, 1));
     promise(others->settle(), verdict::others_wait);
   }

@@ -22,8 +22,6 @@
 
 #include "client.hpp"
 
-using namespace std::string_literals;
-
 namespace survival {
 namespace {
 
@@ -83,9 +81,9 @@ Server::~Server() {
 void Server::start(in_port_t port) {
   const std::string address = own_address();
   std::vector<std::string> command = command_;
-  for (const std::string& more : {"--port"s, std::to_string(port), "--bind"s, address})
-    command.push_back(more);
+  command.insert(command.end(), {"--port", std::to_string(port), "--bind", address});
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (std::string& argument : command) arguments.push_back(argument.data());
   arguments.push_back(nullptr);
   must(::ftruncate(output_, 0), "ftruncate");
