@@ -40,7 +40,8 @@ int listening_socket() {
 // Fills an empty pipe, behind the program's back.
 void fill(int pipe) {
   const std::string data(static_cast<std::size_t>(::fcntl(pipe, F_GETPIPE_SZ)), 'x');
-  EXPECT_EQ(::write(pipe, data.data(), data.size()), static_cast<ssize_t>(data.size()));
+  expect_equal(::write(pipe, data.data(), data.size()), static_cast<ssize_t>(data.size()),
+               "The check could not fill its pipe.");
 }
 
 // What a program could change for all who use `fd`.

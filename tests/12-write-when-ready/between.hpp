@@ -159,7 +159,7 @@ void in_both_roles(const Check& check) {
   for (const bool is_swapped : {false, true}) {
     Between s(is_swapped);
     check(s);
-    if (testing::Test::HasFailure()) return;
+    if (has_failed()) return;
   }
 }
 

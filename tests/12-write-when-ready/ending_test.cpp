@@ -81,7 +81,7 @@ TEST(Relay, TellsTheEndWhenAllHasBeenPassedOn) {
                          ". Tell her too, and return."))
       return;
   });
-  if (testing::Test::HasFailure()) return;
+  if (has_failed()) return;
   Between s;
   s.faults().fail("shutdown", ENOTCONN, 1'000);
   s.alice.at(31ms).finishes_sending();

@@ -110,9 +110,9 @@ TEST(SignalPipe, LosesNoSignalBetweenTakeAndWait) {
            .read = "Which first?"});
   for (const Moment moment : all_moments)
     for (const bool has_one_already : {true, false})
-      for (int i = 0; !HasFailure() && loses_no_signal(moment, i, has_one_already); ++i) {
+      for (int i = 0; !has_failed() && loses_no_signal(moment, i, has_one_already); ++i) {
       }
-  if (HasFailure()) return;
+  if (has_failed()) return;
   WakingScenario scenario;
   const int fd = scenario.make_signal_pipe({SIGUSR1, SIGTERM});
   (void)scenario.take();

@@ -168,7 +168,7 @@ TEST(Wakeup, LosesNoNotifyThatComesMeanwhile) {
            .read = "Which first?"});
   for (const Moment moment : all_moments)
     for (const bool has_one_already : {true, false})
-      for (int i = 0; !HasFailure() && loses_no_notice(moment, i, has_one_already); ++i) {
+      for (int i = 0; !has_failed() && loses_no_notice(moment, i, has_one_already); ++i) {
       }
 }
 

@@ -1,10 +1,29 @@
 #include "scenario/check.hpp"
 
+#include <gtest/gtest.h>
+
 #include "libc/caller_filter.hpp"
 #include "runner/check_process.hpp"
 #include "simulation/text.hpp"
 
 namespace grader {
+namespace {
+
+class Check : public testing::Test {
+ public:
+  explicit Check(void (*check)()) : check_(check) {}
+  void TestBody() override { check_(); }
+
+ private:
+  void (*check_)();
+};
+
+}  // namespace
+
+Registration::Registration(const char* suite, const char* name, void (*check)(), Where where) {
+  testing::RegisterTest(suite, name, nullptr, nullptr, where.file, where.line,
+                        [check] { return new Check(check); });
+}
 
 void explain(const Explanation& explanation) {
   Recording& recording = current_recording();
@@ -24,6 +43,8 @@ std::string shown(bool value) { return value ? "true" : "false"; }
 void fail(const std::string& sentence, Where where) {
   ADD_FAILURE_AT(where.file, where.line) << sentence;
 }
+
+bool has_failed() { return testing::Test::HasFailure(); }
 
 bool expect_that(bool holds, const std::string& sentence, Where where) {
   if (!holds) fail(sentence, where);

@@ -1,12 +1,12 @@
 /// @file
-/// What every check includes: GoogleTest, the scenario, and assertions that speak to the learner.
+/// What every check includes: TEST(), the scenario, and assertions that speak to the learner.
 ///
-/// A check is an ordinary TEST(). The runner gives each a process of its own.
+/// A check is a GoogleTest test. The runner gives each a process of its own.
 #pragma once
 
-#include <gtest/gtest.h>
-
+#include <concepts>
 #include <string>
+#include <vector>
 
 #include "scenario/scenario.hpp"
 #include "simulation/where.hpp"
@@ -32,13 +32,22 @@ template <class Rep, class Period>
 std::string shown(std::chrono::duration<Rep, Period> time) {
   return shown(std::chrono::duration_cast<Time>(time));
 }
+template <std::integral Value>
+std::string shown(Value value) {
+  return std::to_string(value);
+}
 template <class Value>
-std::string shown(const Value& value) {
-  return testing::PrintToString(value);
+std::string shown(const std::vector<Value>& values) {
+  std::string text;
+  for (const Value& value : values) text += (text.empty() ? "{ " : ", ") + shown(value);
+  return text.empty() ? "{}" : text + " }";
 }
 
 /// Fails the check with `sentence`, which tells the learner what happened, without ending it.
 void fail(const std::string& sentence, Where where = Where::here());
+
+/// Whether the check has failed by now.
+bool has_failed();
 
 /// `holds` must be true; `sentence` tells the learner what it means that it is not. Returns
 /// `holds`.
@@ -54,12 +63,21 @@ bool expect_equal(const Got& got, const Wanted& wanted, const std::string& sente
   return false;
 }
 
-}  // namespace grader
+/// Makes a check known to GoogleTest. The names must live as long as the process.
+struct Registration {
+  Registration(const char* suite, const char* name, void (*check)(), Where where = Where::here());
+};
 
-namespace grader {
 /// The lesson that this program grades, "03-send-and-receive"; defined by LESSON().
 extern const char* const lesson_name;
 }  // namespace grader
+
+/// GoogleTest's TEST(), without its headers: they take longer to compile than most checks. A file
+/// that includes both must define GTEST_DONT_DEFINE_TEST, as the build does.
+#define TEST(suite, name)                                                                         \
+  static void suite##_##name();                                                                   \
+  static const grader::Registration suite##_##name##_registration(#suite, #name, suite##_##name); \
+  static void suite##_##name()
 
 /// Says which lesson a file of checks belongs to; once in each, at namespace scope.
 #define LESSON(name) const char* const grader::lesson_name = name

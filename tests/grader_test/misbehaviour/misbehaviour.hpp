@@ -3,6 +3,8 @@
 /// check.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include "scenario/check.hpp"
 
 namespace grader_test {

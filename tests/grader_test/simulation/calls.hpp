@@ -2,6 +2,7 @@
 /// System calls whose results read like a sentence: "5", "-1 EINTR", "1, read {3}".
 #pragma once
 
+#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/select.h>

@@ -1,0 +1,15 @@
+// Precompiled for checks and reference solutions. Nothing may rely on it; CI builds without it
+// once.
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "scenario/check.hpp"
+#include "simulation/text.hpp"
