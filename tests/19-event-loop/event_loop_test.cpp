@@ -195,7 +195,7 @@ TEST(Loop, AsksOnceForAll) {
   };
 
   const std::size_t few = calls_with(1);
-  if (testing::Test::HasFailure()) return;
+  if (has_failed()) return;
   const std::size_t many = calls_with(61);
 
   expect_that(many <= few + 5,

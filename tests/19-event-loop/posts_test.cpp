@@ -146,7 +146,7 @@ TEST(Loop, LosesNoPost) {
   posts_of_its_own();
   for (const bool is_before : {true, false})
     for (const char* family : {"select", "recv"})
-      for (int skip = 0; skip < 5 && !testing::Test::HasFailure(); ++skip)
+      for (int skip = 0; skip < 5 && !has_failed(); ++skip)
         post_beside(is_before, family, skip);
 }
 
