@@ -5,6 +5,7 @@
 #pragma once
 
 #include <concepts>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,10 @@ std::string shown(std::chrono::duration<Rep, Period> time) {
 template <std::integral Value>
 std::string shown(Value value) {
   return std::to_string(value);
+}
+template <class Value>
+std::string shown(const std::optional<Value>& value) {
+  return value ? shown(*value) : "nothing";
 }
 template <class Value>
 std::string shown(const std::vector<Value>& values) {
