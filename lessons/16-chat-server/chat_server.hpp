@@ -144,15 +144,16 @@ class LineClients {
   /// has left, is leaving, or never was.
   void send(ClientId client, std::string_view line);
 
-  /// Ends a conversation politely: nothing more is received from the client, it is sent what waits
-  /// for it, and then closed, here and now when nothing does. It has left from now on, and there
-  /// are no more events of it, nor those that step() has yet to return. Nothing happens when it has
-  /// left already.
+  /// Ends a conversation politely: nothing more that the client says is handed out, it is sent what
+  /// waits for it, and then closed, here and now when nothing does; what has come from it by then
+  /// is received and discarded first (no more than 65,536 bytes), so that the close is no reset
+  /// (lesson 05). It has left from now on, and there are no more events of it, nor those that
+  /// step() has yet to return. Nothing else happens when it has left already.
   void disconnect(ClientId client);
 
   /// Ends a conversation at once: what waits for the client is dropped, and it is closed before
-  /// this returns. There are no more events of it, as with disconnect(). Nothing happens when it is
-  /// closed already.
+  /// this returns. There are no more events of it, nor those that step() has yet to return. Nothing
+  /// else happens when it is closed already.
   void drop(ClientId client);
 
   /// How many bytes wait to be sent to a client; 0 for one that is closed.

@@ -190,8 +190,17 @@ struct LineClients::State {
     if (is_too_long) leave(id, client, "line too long");
   }
 
+  // A close with unread input would be a reset, which can destroy the last lines on their way.
+  static void discard(const LineClient& client) {
+    std::string unread;
+    if (!client.has_failed) (void)drain(client.fd.get(), unread, turn_bytes_max);
+  }
+
   void close_the_done() {
-    std::erase_if(clients, [](const auto& entry) { return entry.second.is_done(); });
+    std::erase_if(clients, [](const auto& entry) {
+      if (entry.second.is_done()) discard(entry.second);
+      return entry.second.is_done();
+    });
   }
 
   void forget_events(ClientId id) {
@@ -251,11 +260,13 @@ void LineClients::send(ClientId id, std::string_view line) {
 }
 
 void LineClients::disconnect(ClientId id) {
+  state_->forget_events(id);
   LineClient* const client = state_->find(id);
   if (client == nullptr) return;
   client->has_left = true;
-  state_->forget_events(id);
-  if (client->is_done()) state_->clients.erase(id);
+  if (!client->is_done()) return;
+  State::discard(*client);
+  state_->clients.erase(id);
 }
 
 void LineClients::drop(ClientId id) {

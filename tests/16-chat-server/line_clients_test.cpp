@@ -385,11 +385,12 @@ TEST(LineClients, DisconnectsPolitely) {
   Peer& carol = s.guest("carol");
   Peer& dave = s.guest("dave");
   for (Peer* who : {&bob, &dave}) who->window(5).stops_reading();
-  bob.at(347ms).resumes_reading();
+  bob.at(97ms).sends("wait\n").at(347ms).resumes_reading();
   dave.at(97ms).sends("but\n").at(131ms).sends("listen\n").at(583ms).resets();
   carol.at(53ms).sends("ca");
   s.serve_until(60ms);
   Peer& erin = s.guest("erin");
+  erin.sends("hello\n");
 
   for (const Peer* who : {&alice, &bob, &carol, &dave}) {
     s.send(*who, "goodbye");
@@ -412,6 +413,11 @@ TEST(LineClients, DisconnectsPolitely) {
   expect_closed_at(alice, Time(60ms), "Nothing waits for alice.") &&
       expect_equal(bob.received(), std::string("goodbye\n"),
                    "bob was disconnected, and got this:") &&
+      expect_that(!bob.saw_a_reset() && !erin.saw_a_reset(),
+                  std::string(bob.saw_a_reset() ? "bob" : "erin") +
+                      " had said something that nobody received, and the close was a reset, which "
+                      "can destroy the last line. Receive what is there, and throw it away, before "
+                      "you close.") &&
       expect_closed_at(bob, Time(347ms), "All that waited for him was sent.") &&
       expect_equal(open, 1u, "Only dave's connection is to be open while he does not read:") &&
       expect_equal(s.connections(), 0u, "dave's connection was reset at 0.583 s:") &&

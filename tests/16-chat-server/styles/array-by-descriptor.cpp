@@ -162,6 +162,9 @@ struct LineClients::State {
     else
       FD_CLR(slot.fd.get(), &writers);
     if (!slot.reads && !slot.queue.wants_write()) {
+      std::array<std::byte, 4096> unread;  // with it the close would be a reset
+      for (int i = 0; i < 16; ++i)
+        if (try_recv(slot.fd.get(), unread).status != IoStatus::ok) break;
       close(slot);
       return false;
     }

@@ -260,11 +260,19 @@ Client* find(Client* client, ClientId id) {
   return client;
 }
 
+// A close with unread bytes would be a reset.
+void throw_away(int fd) {
+  char piece[8'192];
+  for (int pieces = 0; pieces < 8; ++pieces)
+    if (::recv(fd, piece, sizeof piece, MSG_DONTWAIT) <= 0 && errno != EINTR) break;
+}
+
 void remove_done(Client** link) {
   while (*link != nullptr) {
     Client* client = *link;
     if (client->is_dead || (client->has_left && client->out.size == 0)) {
       *link = client->next;
+      if (!client->is_dead) throw_away(client->fd);
       destroy(client);
     } else {
       link = &client->next;

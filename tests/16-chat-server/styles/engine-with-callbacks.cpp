@@ -180,7 +180,12 @@ class Engine {
 
   void bury() {
     std::erase_if(clients_, [](const auto& entry) {
-      return entry.second.is_dead || (entry.second.is_deaf && entry.second.waiting == 0);
+      const Client& client = entry.second;
+      if (client.is_dead) return true;
+      if (!client.is_deaf || client.waiting > 0) return false;
+      std::string unread;  // with it the close would be a reset
+      (void)drain(client.fd.get(), unread, 65'536);
+      return true;
     });
   }
 

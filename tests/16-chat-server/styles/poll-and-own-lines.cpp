@@ -151,6 +151,10 @@ struct LineClients::State {
   }
 
   void sweep() {
+    std::string unread;
+    for (const auto& client : clients)  // or the close would be a reset
+      if (client->state == Client::leaving && client->out.empty())
+        (void)drain(client->fd.get(), unread, 65'536);
     std::erase_if(clients, [](const auto& client) {
       return client->state == Client::dead ||
              (client->state == Client::leaving && client->out.empty());

@@ -200,6 +200,10 @@ struct LineClients::State {
     line.stage = &closing_stage;
   }
   void bury() {
+    std::string unread;  // with it a close would be a reset
+    for (const Line& line : lines)
+      if (line.stage == &closing_stage && line.stage->is_over(line))
+        (void)drain(line.fd.get(), unread, 65'536);
     lines.remove_if([](const Line& line) { return line.stage->is_over(line); });
   }
   void forget(ClientId id) {
