@@ -22,11 +22,12 @@ void fill_up(Server& server, Client& mute, Witness& others) {
     (void)mute.send_without_receiving(std::string(8U << 20, 'x'));
     return;
   }
+  // The others talk until the kernel takes no more: until what it has taken does not grow.
   std::size_t before = 0;
-  for (int full = 0; full < 2;) {  // the others talk until the kernel takes no more
+  for (int rounds = 0, full = 0; full < 2 && rounds < 2000; ++rounds) {
     promise(others.ask(8), verdict::others_wait);
     const std::size_t unsent = server.buffered(mute.port()).unsent_bytes;
-    full = unsent > before ? 0 : full + 1;
+    full = unsent > 0 && unsent == before ? full + 1 : 0;
     before = unsent;
   }
 }
