@@ -8,6 +8,7 @@ namespace survival {
 namespace {
 
 constexpr int small_buffer_bytes = 4096;
+constexpr int lines_at_once = 24;           // 12 kB: three times that is not yet too much to wait
 constexpr milliseconds stops_within{8000};  // however its last clients behave
 
 bool stops(Server& server) {
@@ -22,11 +23,12 @@ void fill_up(Server& server, Client& mute, Witness& others) {
     (void)mute.send_without_receiving(std::string(8U << 20, 'x'));
     return;
   }
+  // The others talk until the kernel takes no more: until what it has taken does not grow.
   std::size_t before = 0;
-  for (int full = 0; full < 2;) {  // the others talk until the kernel takes no more
-    promise(others.ask(8), verdict::others_wait);
+  for (int rounds = 0, full = 0; full < 2 && rounds < 2000; ++rounds) {
+    promise(others.ask(lines_at_once), verdict::others_wait);
     const std::size_t unsent = server.buffered(mute.port()).unsent_bytes;
-    full = unsent > before ? 0 : full + 1;
+    full = unsent > 0 && unsent == before ? full + 1 : 0;
     before = unsent;
   }
 }
