@@ -128,7 +128,7 @@ class Hosting : public Scenario {
   struct Plain {
     std::string text;
     bool operator==(const Plain&) const = default;
-    friend void PrintTo(const Plain& plain, std::ostream* out) { *out << plain.text; }
+    friend std::string shown(const Plain& plain) { return plain.text; }
   };
 
   void keep(const std::vector<course::Event>& events) {
