@@ -31,6 +31,14 @@ TEST(Loop, CallsWhoIsReady) {
     });
   });
   const int carol = s.peer("carol").at(583ms).sends("xyz").connected();
+  const int dave = s.peer("dave").at(719ms).closes().pipe_to_program();
+  Loop::Token of_dave{};
+  of_dave = s.run([&] {
+    return s.loop().watch(dave, reading, [&](Interest) {
+      s.note("dave");
+      (void)s.loop().unwatch(of_dave);
+    });
+  });
   s.run([&] {
     s.loop().watch(carol, reading, [&](Interest) {
       s.note("carol");
@@ -45,13 +53,15 @@ TEST(Loop, CallsWhoIsReady) {
            {583ms, "carol"},
            {583ms, "carol"},
            {583ms, "carol"},
+           {719ms, "dave"},
            {1219ms, "bob"}});
 
   s.run_loop();
 
   s.expect_called(
       "alice sent at 0.031 and 0.347 s, bob at 0.097 s and ended at 1.219 s; carol "
-      "sent three bytes at 0.583 s, and her watcher takes one at a time.");
+      "sent three bytes at 0.583 s, and her watcher takes one at a time; dave's pipe ended at "
+      "0.719 s.");
 }
 
 // Rule: select answers two questions at once, and a watcher gets the whole answer.
@@ -108,7 +118,7 @@ TEST(Loop, KeepsAWatchWithoutInterest) {
   const Loop::Token second = s.run([&] {
     return s.loop().watch(bob, nothing, [&](Interest ready) { s.note("bob to " + told(ready)); });
   });
-  s.run([&] {
+  s.first([&] {
     s.loop().modify(first, nothing);
     s.loop().after(347ms, [&] {
       s.note("timer");
