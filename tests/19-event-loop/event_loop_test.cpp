@@ -22,31 +22,21 @@ TEST(Loop, CallsWhoIsReady) {
   Looping s;
   const int alice = s.peer("alice").at(31ms).sends("a").at(347ms).sends("bc").connected();
   const int bob = s.peer("bob").at(97ms).sends("b").at(1219ms).closes().connected();
-  s.watch_reader(alice, "alice");
-  s.run([&] {
-    s.loop().watch(bob, reading, [&](Interest) {
-      s.note("bob");
-      char byte;  // one at a time; carol is called for the rest
-      if (::recv(bob, &byte, 1, MSG_DONTWAIT) == 0) s.loop().stop();
-    });
-  });
   const int carol = s.peer("carol").at(583ms).sends("xyz").connected();
   const int dave = s.peer("dave").at(719ms).closes().pipe_to_program();
-  Loop::Token of_dave{};
-  of_dave = s.run([&] {
-    return s.loop().watch(dave, reading, [&](Interest) {
-      s.note("dave");
-      (void)s.loop().unwatch(of_dave);
-    });
-  });
-  s.run([&] {
-    s.loop().watch(carol, reading, [&](Interest) {
-      s.note("carol");
+  const auto watch_bytewise = [&](int fd, const std::string& who) {
+    const auto token = std::make_shared<Loop::Token>();
+    *token = s.loop().watch(fd, reading, [&s, fd, who, token](Interest) {
+      s.note(who);
       char byte;
-      (void)::recv(carol, &byte, 1, MSG_DONTWAIT);
+      if (::read(fd, &byte, 1) == 0) (void)s.loop().unwatch(*token);
     });
-  });
-
+  };
+  s.first([&] { s.loop().after(1301ms, [&] { s.loop().stop(); }); });
+  s.watch_reader(alice, "alice");
+  watch_bytewise(bob, "bob");
+  watch_bytewise(carol, "carol");
+  watch_bytewise(dave, "dave");
   s.wants({{31ms, "alice"},
            {97ms, "bob"},
            {347ms, "alice"},
