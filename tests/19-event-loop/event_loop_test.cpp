@@ -22,36 +22,36 @@ TEST(Loop, CallsWhoIsReady) {
   Looping s;
   const int alice = s.peer("alice").at(31ms).sends("a").at(347ms).sends("bc").connected();
   const int bob = s.peer("bob").at(97ms).sends("b").at(1219ms).closes().connected();
-  s.watch_reader(alice, "alice");
-  s.run([&] {
-    s.loop().watch(bob, reading, [&](Interest) {
-      s.note("bob");
-      char byte;  // one at a time; carol is called for the rest
-      if (::recv(bob, &byte, 1, MSG_DONTWAIT) == 0) s.loop().stop();
-    });
-  });
   const int carol = s.peer("carol").at(583ms).sends("xyz").connected();
-  s.run([&] {
-    s.loop().watch(carol, reading, [&](Interest) {
-      s.note("carol");
+  const int dave = s.peer("dave").at(719ms).closes().pipe_to_program();
+  const auto watch_bytewise = [&](int fd, const std::string& who) {
+    const auto token = std::make_shared<Loop::Token>();
+    *token = s.loop().watch(fd, reading, [&s, fd, who, token](Interest) {
+      s.note(who);
       char byte;
-      (void)::recv(carol, &byte, 1, MSG_DONTWAIT);
+      if (::read(fd, &byte, 1) == 0) (void)s.loop().unwatch(*token);
     });
-  });
-
+  };
+  s.first([&] { s.loop().after(1301ms, [&] { s.loop().stop(); }); });
+  s.watch_reader(alice, "alice");
+  watch_bytewise(bob, "bob");
+  watch_bytewise(carol, "carol");
+  watch_bytewise(dave, "dave");
   s.wants({{31ms, "alice"},
            {97ms, "bob"},
            {347ms, "alice"},
            {583ms, "carol"},
            {583ms, "carol"},
            {583ms, "carol"},
+           {719ms, "dave"},
            {1219ms, "bob"}});
 
   s.run_loop();
 
   s.expect_called(
       "alice sent at 0.031 and 0.347 s, bob at 0.097 s and ended at 1.219 s; carol "
-      "sent three bytes at 0.583 s, and her watcher takes one at a time.");
+      "sent three bytes at 0.583 s, and her watcher takes one at a time; dave's pipe ended at "
+      "0.719 s.");
 }
 
 // Rule: select answers two questions at once, and a watcher gets the whole answer.
@@ -108,7 +108,7 @@ TEST(Loop, KeepsAWatchWithoutInterest) {
   const Loop::Token second = s.run([&] {
     return s.loop().watch(bob, nothing, [&](Interest ready) { s.note("bob to " + told(ready)); });
   });
-  s.run([&] {
+  s.first([&] {
     s.loop().modify(first, nothing);
     s.loop().after(347ms, [&] {
       s.note("timer");

@@ -74,9 +74,16 @@ class Looping : public Scenario {
 
   [[nodiscard]] Loop& loop() { return *loop_; }
 
+  /// What the program does just before it runs the loop. (Between two runs of a program the clock
+  /// of a scenario stands still, and a real one does not; so that is the place to set timers.)
+  void first(std::function<void()> what) { first_.push_back(std::move(what)); }
+
   /// Runs it. What it throws passes through.
   void run_loop() {
-    run([&] { loop_->run(); });
+    run([&] {
+      for (const auto& what : std::exchange(first_, {})) what();
+      loop_->run();
+    });
   }
 
   /// Destroys it.
@@ -178,6 +185,7 @@ class Looping : public Scenario {
   }
 
   std::unique_ptr<Loop> loop_;
+  std::vector<std::function<void()>> first_;
   std::vector<Called> diary_, wanted_;
 };
 

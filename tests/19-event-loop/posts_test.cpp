@@ -17,7 +17,7 @@ void posts_of_its_own() {
   const int alice = s.peer("alice").at(31ms).sends("a").connected();
   Loop::Token watch{};
   const auto post = [&](const std::string& who) { s.loop().post(s.notes(who)); };
-  s.run([&] {
+  s.first([&] {
     post("one");
     post("two");
     watch = s.watch_reader(alice, "alice", [&] {
@@ -70,14 +70,14 @@ void post_beside(bool is_before, const char* family, int skip) {
   const int alice = s.peer("alice").at(31ms).sends("a").at(53ms).sends("b").connected();
   s.watch_reader(alice, "alice");
   s.thread_at(97ms, [&] { s.loop().post([] {}); });
-  s.run([&] {
+  s.first([&] {
     s.loop().after(131ms, [] {});
     s.loop().after(1h, [&] { s.loop().stop(); });
   });
 
   s.run_loop();
 
-  if (posted_at < Time{}) return;
+  if (posted_at < Time{} || posted_at >= 1h) return;  // it never came, or with the stop
   const bool is_called = s.times_called("the post") == 1;
   const Time called_at = is_called ? s.diary().back().at : Time{-1};
   expect_that(is_called && called_at == posted_at,
@@ -169,7 +169,7 @@ TEST(Loop, TakesManyPosts) {
         if (called++ != i && first_wrong < 0) first_wrong = i;
       });
   };
-  s.run([&] {
+  s.first([&] {
     post_many(0);
     s.loop().after(347ms, [] {});
   });

@@ -31,14 +31,14 @@ TEST(Loop, ReturnsWhenThereIsNothingToWaitFor) {
   if (!expect_return({0s, ""}, "The loop was new.")) return;
   s.run([&] { s.loop().post([&] { s.loop().post(s.notes("post")); }); });
   if (!expect_return({0s, "post"}, "There were two posts, one made by the other.")) return;
-  s.run([&] { s.loop().after(53ms, s.notes("timer")); });
+  s.first([&] { s.loop().after(53ms, s.notes("timer")); });
   if (!expect_return({53ms, "timer"}, "The only timer ran at 0.053 s.")) return;
-  s.run([&] { s.loop().cancel(s.loop().after(1h, s.notes("never"))); });
+  s.first([&] { s.loop().cancel(s.loop().after(1h, s.notes("never"))); });
   if (!expect_return({53ms, ""}, "The only timer was cancelled.")) return;
   token = s.watch_reader(alice, "alice", [&] { (void)s.loop().unwatch(token); });
   if (!expect_return({97ms, "alice"}, "The only watch ended at 0.097 s.")) return;
   token = s.watch_reader(alice, "alice");
-  s.run([&] {
+  s.first([&] {
     s.loop().after(34ms, [&] {
       s.note("pause");
       s.loop().modify(token, nothing);
@@ -64,7 +64,7 @@ TEST(Loop, StopsFromAnywhere) {
     s.watch_reader(alice, "alice", [&] {
       if (place == watcher && s.times_called("alice") == 1) stop();
     });
-    s.run([&] {
+    s.first([&] {
       s.loop().after(31ms, [&] {
         s.note("timer");
         if (place == timer) stop();
@@ -116,7 +116,7 @@ TEST(Loop, StopsBeforeItBegins) {
   Looping s;
   const int alice = s.peer("alice").at(31ms).sends("a").connected();
   s.watch_reader(alice, "alice", [&] { s.loop().stop(); });
-  s.run([&] { s.loop().after(1h, s.notes("timer")); });
+  s.first([&] { s.loop().after(1h, s.notes("timer")); });
   for (const int times : {1, 2}) {
     s.run([&] {
       for (int i = 0; i < times; ++i) s.loop().stop();
@@ -165,7 +165,7 @@ TEST(Loop, LosesNothingWhenAFunctionThrows) {
       for (const std::string who : {"first post", "second post", "third post"})
         s.loop().post([&, who] { act(who); });
     });
-    s.run([&] {
+    s.first([&] {
       for (const std::string who : {"timer", "second timer"})
         s.loop().after(31ms, [&, who] { act(who); });
       s.loop().after(1219ms, [&] { s.loop().stop(); });

@@ -17,13 +17,17 @@ TEST(Loop, RunsTimersOnTime) {
            .read = "What a turn costs"});
   Looping s;
   s.wall_clock_jumps_at(53ms, 2h);
-  s.run([&] {
+  s.first([&] {
     Loop& loop = s.loop();
     for (const course::Duration time :
          {course::Duration::min(), course::Duration(-1h), course::Duration::zero()})
       loop.after(time, s.notes("zero"));
     loop.after(7min, s.notes("seven minutes"));
-    loop.after(1219ms, s.notes("a second"));
+    loop.after(1219ms, [&] {
+      s.note("a second");
+      s.be_busy(100ms);
+      loop.after(53ms, s.notes("set after work"));
+    });
     loop.after(347ms, s.notes("first of two"));
     loop.after(347ms, s.notes("second of two"));
     loop.after(31ms + 700ns, s.notes("between microseconds"));
@@ -47,15 +51,20 @@ TEST(Loop, RunsTimersOnTime) {
            {347ms, "first of two"},
            {347ms, "second of two"},
            {1219ms, "a second"},
+           {1372ms, "set after work"},
            {7min, "seven minutes"},
            {30 * 24h, "a month"}});
 
   s.run_loop();
 
   s.expect_called(
-      "Timers were set for times less than zero and for zero, for 0.031 s and 0.7 us "
-      "more, twice for 0.347 s, for 1.219 s, 7 min, 30 days and for ever. The one at "
-      "0.031 s set another, 0.1 s later. The wall clock jumped at 0.053 s.");
+      "Timers were set for times less than zero and for zero, for 0.031 s and 0.7 us more, twice "
+      "for "
+      "0.347 s, for 1.219 s, 7 min, 30 days and for ever. The one at 0.031 s set another, 0.1 s "
+      "later; "
+      "the one at 1.219 s was busy for 0.1 s and then set one 0.053 s later. The wall clock jumped "
+      "at "
+      "0.053 s.");
 }
 
 // Rule: a timer that is due and one that was cancelled meet in one turn.
@@ -70,7 +79,7 @@ TEST(Loop, RunsNoTimerThatWasCancelled) {
   const auto cancel = [&](std::size_t which) {
     answers += s.loop().cancel(tokens.at(which)) ? "true " : "false ";
   };
-  s.run([&] {
+  s.first([&] {
     tokens.push_back(s.loop().after(347ms, [&] {
       s.note("one");
       cancel(1);
@@ -131,7 +140,7 @@ TEST(Loop, KeepsNobodyWaiting) {
     s.note(all[3]);
     if (s.times_called(all[3]) < times) s.loop().post(again);
   };
-  s.run([&] {
+  s.first([&] {
     s.loop().after(0s, tick);
     s.loop().post(again);
   });
@@ -166,7 +175,7 @@ TEST(Loop, IsNotDisturbedBySignals) {
   for (int i = 1; i <= 40; ++i)
     s.signal_at(i * 11ms, SIGUSR1, i % 2 ? Handler::plain : Handler::restarting);
   s.faults().interrupt_every_other("select");
-  s.run([&] {
+  s.first([&] {
     s.loop().after(347ms, s.notes("timer"));
     s.loop().after(53ms, [&] { s.loop().post(s.notes("post")); });
   });
@@ -192,7 +201,7 @@ TEST(Loop, TakesThemInOrder) {
   Loop::Token watch{};
   watch = s.watch_reader(alice, "alice", [&] { (void)s.loop().unwatch(watch); });
   s.thread_at(347ms, [&] { s.loop().post(s.notes("post")); });
-  s.run([&] {
+  s.first([&] {
     s.loop().after(347ms, s.notes("timer"));
     s.loop().after(31ms, [&] {
       s.note("slow timer");

@@ -71,7 +71,7 @@ MISBEHAVIOUR(WaitingThread, ForALockThatIsHeldWhileTheProgramWaits) {
 MISBEHAVIOUR(WaitingThread, ForALockThatIsNeverLetGo) {
   static std::mutex mutex;
   world.scenario.thread_before(
-      "write", [] { const std::lock_guard inner(mutex); }, 0, "worker");
+      "send", [] { const std::lock_guard inner(mutex); }, 0, "worker");
   (void)!::pipe(own_pipe);
   mutex.lock();
   (void)!::write(own_pipe[1], "x", 1);
