@@ -43,6 +43,12 @@ Client::Client(const sockaddr_in& server, int receive_buffer_bytes)
     set_option(fd_, IPPROTO_TCP, TCP_MAXSEG, ethernet_segment_bytes);
   }
   set_option(fd_, IPPROTO_TCP, TCP_NODELAY, 1);
+  // From the server's own address: what the kernel has learnt of other clients (tcp_metrics) is not
+  // for this one.
+  sockaddr_in own = server;
+  own.sin_port = 0;
+  set_option(fd_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  must(::bind(fd_, reinterpret_cast<const sockaddr*>(&own), sizeof own), "bind");
   const int result = ::connect(fd_, reinterpret_cast<const sockaddr*>(&server), sizeof server);
   has_ended_ = has_failed_ = result == -1 && errno != EINPROGRESS;
 }
