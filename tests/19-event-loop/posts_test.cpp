@@ -146,8 +146,7 @@ TEST(Loop, LosesNoPost) {
   posts_of_its_own();
   for (const bool is_before : {true, false})
     for (const char* family : {"select", "recv"})
-      for (int skip = 0; skip < 5 && !has_failed(); ++skip)
-        post_beside(is_before, family, skip);
+      for (int skip = 0; skip < 5 && !has_failed(); ++skip) post_beside(is_before, family, skip);
 }
 
 // Rule: a pipe that is full is readable (pipe(7)); it need not hold a byte for each post.

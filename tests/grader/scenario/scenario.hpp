@@ -109,10 +109,10 @@ class Scenario {
   /// Another thread does `deed`, the program's code, at this virtual time: while the program waits,
   /// or as soon as it makes a call, after all that the other side does in that instant. The
   /// program's own thread stands still meanwhile, so nothing is left to a scheduler. The deed must
-  /// not wait: that is the verdict "waiting thread". (For a lock that the program's own thread holds
-  /// just then it does wait, until that has let go of it; if the program begins to wait first, that
-  /// is the verdict.) An exception that leaves it is the verdict
-  /// "crash". What comes due when the program is not running waits for its next run.
+  /// not wait: that is the verdict "waiting thread". (For a lock that the program's own thread
+  /// holds just then it does wait, until that has let go of it; if the program begins to wait
+  /// first, that is the verdict.) An exception that leaves it is the verdict "crash". What comes
+  /// due when the program is not running waits for its next run.
   ///
   /// Signals of the scenario go to the program's own thread. In the timeline and in calls() the
   /// calls of the other thread bear its `name`.
