@@ -18,7 +18,8 @@
 namespace grader {
 namespace {
 
-constinit thread_local OtherThread* own = nullptr;  // of this thread; the program's own has none
+constinit thread_local OtherThread* own_thread =
+    nullptr;  // of this thread; the program's own has none
 
 // A thread stands still at last, however it ends: pthread_exit(3) is a way too.
 class AtTheEnd {
@@ -34,7 +35,7 @@ class AtTheEnd {
 
 // Runs `deed` with the signal mask `mask`; returns what it threw, in words: empty for nothing.
 std::string done_by(const sigset_t& mask, const std::function<void()>& deed) {
-  other_thread = own->name.c_str();
+  other_thread = own_thread->name.c_str();
   real().pthread_sigmask(SIG_SETMASK, &mask, nullptr);
   try {
     const Inside inside;
@@ -56,7 +57,7 @@ void Simulation::run_in_thread(const std::string& name, const std::function<void
   stand_still_beside(*other, [&](const sigset_t& own_mask) {
     const sigset_t mask = driver ? driver->program_mask() : own_mask;
     other->thread = std::thread([other, mask, deed] {
-      own = other.get();
+      own_thread = other.get();
       const AtTheEnd at_the_end(*other);
       other->thrown = done_by(mask, deed);
     });
@@ -104,9 +105,9 @@ void Simulation::let_threads_go_on() {
 }
 
 void Simulation::stand_still_for_lock(const char* function) {
-  own->lock = function;
-  own->stand_still();
-  own->is_running.wait(false);
+  own_thread->lock = function;
+  own_thread->stand_still();
+  own_thread->is_running.wait(false);
 }
 
 Simulation::Woken Simulation::wait_in_other_thread(const Wait& wait) {
