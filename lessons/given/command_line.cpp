@@ -48,6 +48,7 @@ void print_help(const char* program, const char* about, const std::vector<Option
 /// False: the program is not to be run, for help was asked for.
 bool take_options(int argc, char* argv[], const char* about, const std::vector<Option>& options) {
   std::vector<option> names;
+  names.reserve(options.size() + 2);
   for (const Option& each : options)
     names.push_back({each.name, each.argument ? required_argument : no_argument, nullptr, 0});
   names.push_back({"help", no_argument, nullptr, 0});
