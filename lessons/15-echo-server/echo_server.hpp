@@ -21,7 +21,9 @@ class EchoServer {
 
   /// Closes the listener and all clients at once; what waits for them is dropped.
   ~EchoServer();
+  /// Takes over all that the other has.
   EchoServer(EchoServer&&) noexcept;
+  /// Gives up its own, and takes over all that the other has.
   EchoServer& operator=(EchoServer&&) noexcept;
 
   /// One turn: waits in one select(2) until the listener or a client is ready, `wake_up` is

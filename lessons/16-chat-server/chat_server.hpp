@@ -24,13 +24,14 @@ using ClientId = std::uint64_t;
 
 /// What happened to a client.
 struct Event {
+  /// What kind of thing.
   enum class Kind {
     joined,  ///< it is connected; the first event of each client
     line,    ///< it has sent a line
     left,    ///< it is gone; the last event of each client
   };
-  Kind kind = Kind::joined;
-  ClientId client = 0;
+  Kind kind = Kind::joined;  ///< what kind of thing
+  ClientId client = 0;       ///< to whom it happened
   std::string text{};  ///< line: without its ending. left: why, in a few words; empty: it finished.
 
   /// Equal in all three.
@@ -39,8 +40,8 @@ struct Event {
 
 /// A line for one client, without its ending.
 struct Outgoing {
-  ClientId to = 0;
-  std::string line{};
+  ClientId to = 0;     ///< who is to get it
+  std::string line{};  ///< what it is to get
 
   /// Equal in both.
   friend bool operator==(const Outgoing&, const Outgoing&) = default;
@@ -53,9 +54,13 @@ class Room {
  public:
   Room();
   ~Room();
+  /// Another with the same state.
   Room(const Room&);
+  /// Takes over all that the other has.
   Room(Room&&) noexcept;
+  /// Gives up its own, and takes a copy of what the other has.
   Room& operator=(const Room&);
+  /// Gives up its own, and takes over all that the other has.
   Room& operator=(Room&&) noexcept;
 
   /// Takes one event and returns the lines that follow from it, in the order in which each client
@@ -99,7 +104,9 @@ class LineClients {
 
   /// Closes all connections at once.
   ~LineClients();
+  /// Takes over all that the other has.
   LineClients(LineClients&&) noexcept;
+  /// Gives up its own, and takes over all that the other has.
   LineClients& operator=(LineClients&&) noexcept;
 
   /// Takes over the connected stream socket `client`, in whichever mode it is; its joined event is
@@ -180,7 +187,9 @@ class ChatServer {
 
   /// Closes the listener and all connections at once.
   ~ChatServer();
+  /// Takes over all that the other has.
   ChatServer(ChatServer&&) noexcept;
+  /// Gives up its own, and takes over all that the other has.
   ChatServer& operator=(ChatServer&&) noexcept;
 
   /// One turn, as of EchoServer::step(): waits until the listener or a client is ready, `wake_up`

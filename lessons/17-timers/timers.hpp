@@ -38,7 +38,9 @@ class TimerQueue {
 
   TimerQueue();
   ~TimerQueue();
+  /// Takes over all that the other has.
   TimerQueue(TimerQueue&&) noexcept;
+  /// Gives up its own, and takes over all that the other has.
   TimerQueue& operator=(TimerQueue&&) noexcept;
 
   /// Calls `function` once, when it is `when`; at the next run_due() if that has passed.
@@ -89,7 +91,9 @@ class TimedChat {
 
   /// Closes all connections at once.
   ~TimedChat();
+  /// Takes over all that the other has.
   TimedChat(TimedChat&&) noexcept;
+  /// Gives up its own, and takes over all that the other has.
   TimedChat& operator=(TimedChat&&) noexcept;
 
   /// Takes over the connected stream socket `client`, in whichever mode it is, as

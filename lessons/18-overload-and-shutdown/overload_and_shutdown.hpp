@@ -17,8 +17,8 @@ struct Limits {
   std::size_t clients_max = 1000;  ///< how many connections may be open at once; at least 1
   Duration rest = std::chrono::milliseconds(100);  ///< how long nobody is accepted after an accept
                                                    ///< that found no descriptor; more than zero
-  ChatTimes times{};
-  LineLimits lines{};
+  ChatTimes times{};                               ///< how much time a client has
+  LineLimits lines{};  ///< how much a client may send, and how much may wait for it
 };
 
 /// The chat server that stays up. Not to be copied; it can be moved, and a moved-from server is
@@ -31,7 +31,9 @@ class GuardedChatServer {
 
   /// Closes the listener and all connections at once.
   ~GuardedChatServer();
+  /// Takes over all that the other has.
   GuardedChatServer(GuardedChatServer&&) noexcept;
+  /// Gives up its own, and takes over all that the other has.
   GuardedChatServer& operator=(GuardedChatServer&&) noexcept;
 
   /// One turn of a TimedChat with the limits' times and lines, which accepts clients itself, no

@@ -32,9 +32,10 @@ class WaitSet {
     nfds_ = 0;
   }
 
-  /// Waits for `fd` to be readable, or writable, as well. It must fit, and be open when it comes to
+  /// Waits for `fd` to be readable as well. It must fit, and be open when it comes to
   /// wait().
   void add_reader(int fd) noexcept { add(fd, readers_); }
+  /// The same for writing.
   void add_writer(int fd) noexcept { add(fd, writers_); }
 
   /// Blocks until somebody is ready or `deadline` has passed, whichever is first; signals neither
@@ -61,10 +62,11 @@ class WaitSet {
     }
   }
 
-  /// Whether wait() found `fd` ready. False for one that does not fit, -1 say.
+  /// Whether wait() found `fd` ready for reading. False for one that does not fit, -1 say.
   [[nodiscard]] bool is_readable(int fd) const noexcept {
     return fits(fd) && FD_ISSET(fd, &readable_);
   }
+  /// The same for writing.
   [[nodiscard]] bool is_writable(int fd) const noexcept {
     return fits(fd) && FD_ISSET(fd, &writable_);
   }
