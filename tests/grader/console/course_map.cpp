@@ -59,6 +59,8 @@ void note_build_failure(const std::string& lesson) {
   std::ofstream(result_path(lesson)) << build_failure_mark << '\n';
 }
 
+void forget_result(const std::string& lesson) { (void)std::remove(result_path(lesson).c_str()); }
+
 void print_next(const std::vector<LessonState>& state, const std::string& lesson) {
   const auto is_open = [](const LessonState& s) { return !s.is_passed(); };
   const auto here = std::find_if(state.begin(), state.end(),

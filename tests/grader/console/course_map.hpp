@@ -25,6 +25,9 @@ std::vector<LessonState> course_state();
 /// Notes for the map that `lesson` does not build.
 void note_build_failure(const std::string& lesson);
 
+/// `lesson` counts as never graded.
+void forget_result(const std::string& lesson);
+
 /// The map of the course, the first failure whole, and what to do next.
 void print_course_map(const std::vector<LessonState>& state, bool with_report);
 
