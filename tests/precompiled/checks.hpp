@@ -1,5 +1,4 @@
-// Precompiled for checks and reference solutions. Nothing may rely on it; CI builds without it
-// once.
+// Precompiled for checks. Nothing may rely on it; CI builds without it once.
 #include <algorithm>
 #include <array>
 #include <chrono>
