@@ -37,9 +37,10 @@ class GuardedChatServer {
   GuardedChatServer& operator=(GuardedChatServer&&) noexcept;
 
   /// One turn of a TimedChat with the limits' times and lines, which accepts clients itself, no
-  /// more than 64 in a turn. Waits until the listener or a client is ready, a client's time is up,
-  /// `wake_up` is readable (borrowed for this call, only looked at; -1: none), or `deadline` has
-  /// passed, whichever is first; does what can be done now; returns. An idle server makes no calls.
+  /// more than 64 in a turn, refused or not. Waits until the listener or a client is ready, a
+  /// client's time or a rest (see below) is up, `wake_up` is readable (borrowed for this call, only
+  /// looked at; -1: none), or `deadline` has passed, whichever is first; does what can be done now;
+  /// returns. An idle server makes no calls.
   ///
   /// Whoever cannot be served is told at once, and not left to wait: when limits.clients_max
   /// connections are open, or the new client's descriptor does not fit into an fd_set (FD_SETSIZE,
@@ -61,9 +62,10 @@ class GuardedChatServer {
   /// is closed, by an end and not by a reset; nothing more that it says is passed on. Blocks until
   /// all are closed, `deadline` has passed, or `hurry` is readable (borrowed for this call, only
   /// looked at; -1: none), whichever is first; then those that are left are closed at once. Returns
-  /// how many those were: 0 means that everybody has been sent everything. Waits in the kernel;
-  /// signals neither end nor lengthen that. A second call has nobody left to say goodbye to, and
-  /// returns 0 at once; so does step() have nobody to wait for but `wake_up` and the deadline.
+  /// how many those were: 0 means that everybody has been sent everything. (Whether a deadline that
+  /// has passed already leaves time for one look is up to you.) Waits in the kernel; signals
+  /// neither end nor lengthen that. A second call has nobody left to say goodbye to, and returns 0
+  /// at once; so does step() have nobody to wait for but `wake_up` and the deadline.
   std::size_t shutdown(Deadline deadline, int hurry = -1);
 
   /// How many connections are open.

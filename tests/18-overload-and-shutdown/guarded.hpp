@@ -48,6 +48,14 @@ class Guarded : public Serving<course::GuardedChatServer> {
     return run([&] { return server().connections(); });
   }
 
+  /// How many it has accepted by now, those included that it has refused.
+  [[nodiscard]] std::size_t accepted() const {
+    std::size_t count = 0;
+    for (const char* function : {"accept", "accept4"})
+      for (const Call& call : calls(function)) count += call.error == 0 ? 1 : 0;
+    return count;
+  }
+
   /// The listener is the first descriptor that the program opened.
   [[nodiscard]] bool is_listening() const {
     const std::vector<int> open = open_descriptors();

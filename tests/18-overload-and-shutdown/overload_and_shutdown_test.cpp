@@ -3,7 +3,10 @@
 
 #include <signal.h>
 
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "guarded.hpp"
 
@@ -135,21 +138,29 @@ TEST(Shutdown, HurriesWhenItIsTold) {
   Guarded s;
   Peer& admin = s.peer("admin");
   const int hurry = admin.pipe_to_program();
-  admin.at(1219ms).sends("again");
+  admin.at(1219ms).sends("!");
   Peer& alice = s.guest("alice", 31ms);
   s.serve_until(300ms);
   alice.opens_window(0);
   s.serve_until(347ms);
 
   const std::size_t dropped = s.shut_down(1h, hurry);
+  const Time returned = s.now();
+  s.step(1min, hurry);
 
-  expect_that(s.now() == Time(1219ms),
+  expect_that(returned == Time(1219ms),
               "alice never reads, hurry was readable at 1.219 s, and shutdown() returned at " +
-                  shown(s.now()) + ".") &&
+                  shown(returned) + ".") &&
       expect_that(dropped == 1,
                   format("alice was left, and shutdown() said that %zu were dropped.", dropped)) &&
-      expect_that(s.connections() == 0,
-                  format("shutdown() has returned, and connections() says %zu.", s.connections()));
+      expect_that(
+          s.connections() == 0,
+          format("shutdown() has returned, and connections() says %zu.", s.connections())) &&
+      expect_that(
+          s.now() == returned,
+          "After the shutdown the check waited for hurry, by step(), and found nothing there "
+          "until " +
+              shown(s.now()) + ". Only look at hurry: what is in it is the caller's.");
 }
 
 // Rule: the conversation is over; what is said now is said to nobody.
@@ -202,21 +213,26 @@ TEST(Shutdown, CanBeCalledAgain) {
   Guarded s;
   s.guest("alice", 31ms);
   Peer& admin = s.peer("admin");
-  const int wake_up = admin.pipe_to_program();
+  const int wake_up = s.lend_at(admin.pipe_to_program(), 100);
   admin.at(1219ms).sends("?");
   s.serve_until(347ms);
   (void)s.shut_down(10s);
 
   const std::size_t dropped = s.shut_down(10s);
   const Time second = s.took();
-  s.serve_until(647ms);
+  const TurnOutcome first = s.try_step(300ms);
   const Time stepped = s.now();
-  s.take_turns_of(1min, 1219ms, wake_up);
+  const TurnOutcome last = s.try_step(1min, wake_up);
 
   expect_that(
       dropped == 0 && second == Time{},
       format("Nobody was left, and a second shutdown() took %s and said that %zu were dropped.",
              shown(second).c_str(), dropped)) &&
+      expect_that(
+          first.has_returned && last.has_returned,
+          "After the shutdown step() " + (first.has_returned ? last : first).told() +
+              ". There is no listener any more: do not wait for it, nor for -1, for FD_SET(-1) "
+              "sets the bit of another descriptor.") &&
       expect_that(stepped == Time(647ms),
                   "After the shutdown step() had until 0.647 s, and it returned at " +
                       shown(stepped) + ".") &&
@@ -239,7 +255,7 @@ TEST(Shutdown, EndsAServerThatRests) {
 
   (void)s.shut_down(10s);
   const Time took = s.took();
-  s.serve_until(1min);
+  s.step(1min);
 
   expect_received(alice, welcome() + goodbye, "The listener rested. alice got this.") &&
       expect_that(took == Time{},
@@ -247,14 +263,18 @@ TEST(Shutdown, EndsAServerThatRests) {
                   "took " +
                       shown(took) + ".") &&
       expect_that(!s.is_listening(), "shutdown() has returned, and the listener is still open.") &&
+      expect_that(s.took() == Time(1min),
+                  "After the shutdown step() had a minute, and it returned after " +
+                      shown(s.took()) + ". The rest has ended with the listener.") &&
       expect_that(s.waits_of_last_run().size() <= 2,
-                  format("After the shutdown, until a minute was over, you waited %zu times.",
+                  format("After the shutdown, in a minute, you waited %zu times.",
                          s.waits_of_last_run().size()));
 }
 
 // Rule: who destroys a server owns up to everything it has opened.
 TEST(Shutdown, IsNotNeededForTheDestructor) {
-  explain({.rule = "The destructor closes the listener and all connections at once.",
+  explain({.rule = "The destructor closes the listener and all connections at once; so does the "
+                   "assignment of another server, which can be moved with all that it has.",
            .why = "What an exception leaves behind is cleaned up by destructors alone.",
            .read = "Your task"});
   Guarded s;
@@ -263,9 +283,27 @@ TEST(Shutdown, IsNotNeededForTheDestructor) {
   s.serve_until(300ms);
   bob.opens_window(0);
   alice.at(347ms).sends("hello\n");
-  s.serve_until(700ms);
+  s.serve_until(600ms);
+  const std::vector<int> before = s.open_descriptors();
+  std::optional<course::GuardedChatServer> other;
+  s.run([&] {
+    const auto anywhere = course::Endpoint::numeric("127.0.0.1", 0);
+    other.emplace(course::listen_on(anywhere, 1));
+    *other = std::move(s.server());
+  });
+  if (!expect_that(s.open_descriptors() == before,
+                   "A server was assigned to another, whose listener is still open. Give up your "
+                   "own, and take over what the other has."))
+    return;
+  Peer& carol = s.guest("carol", 647ms);
+  s.run([&] {
+    while (s.now() < 700ms) other->step(course::Deadline::after(700ms - s.now()));
+  });
+  if (!expect_received(carol, welcome(" alice bob"),
+                       "The server was moved to another object, and carol got this."))
+    return;
 
-  s.stop();
+  s.run([&] { other.reset(); });
 
   expect_that(s.open_descriptors().empty(),
               "The server is gone, and a descriptor is still open.") &&

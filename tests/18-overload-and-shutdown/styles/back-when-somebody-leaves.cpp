@@ -72,7 +72,7 @@ struct GuardedChatServer::State {
       return chat.admit(std::move(client));
     std::string words;
     (void)try_send(client.get(), as_bytes("! full: try again later\n"));
-    (void)drain(client.get(), words, 10'000);
+    (void)drain(client.get(), words, 65'536);
   }
 };
 
