@@ -39,20 +39,22 @@ class Loop {
   /// What is called when a time has come, or another thread has asked.
   using Function = std::function<void()>;
 
-  /// Nothing is watched. Throws std::system_error with errno and what() naming the call; then
-  /// nothing stays open. Starts no thread.
+  /// Nothing is watched. Throws std::system_error with errno and what() naming the call (EINVAL: a
+  /// descriptor of its own would not fit into an fd_set that it needs); then nothing stays open.
+  /// Starts no thread.
   Loop();
 
-  /// Calls nobody any more, and closes what it opened itself. What the functions hold is released;
-  /// it must not use the loop by then.
+  /// Calls nobody any more, and closes what it opened itself. What the functions hold is released,
+  /// and must not use the loop any more.
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  /// Calls `watcher` whenever `fd` (borrowed; to be unwatched before it is closed) is ready for
-  /// something of `interest`, once in a turn. A descriptor may have several watches. An interest in
-  /// nothing is allowed, and keeps the watch for later. Throws std::system_error with EINVAL when
-  /// `fd` does not fit into an fd_set (FD_SETSIZE, 1024, or more; negative).
+  /// Calls `watcher` whenever `fd` is ready for something of `interest`, once in a turn: the same
+  /// object each time, with what it remembers. `fd` is borrowed, keeps its mode, and is to be
+  /// unwatched before it is closed; it may have several watches. An interest in nothing is allowed,
+  /// and keeps the watch for later. Throws std::system_error with EINVAL when `fd` does not fit
+  /// into an fd_set (FD_SETSIZE, 1024, or more; negative).
   Token watch(int fd, Interest interest, Watcher watcher);
 
   /// Another interest from now on. What the descriptor was found ready for in this turn, and is not
@@ -67,8 +69,9 @@ class Loop {
 
   /// Calls `function` once, `time` from now (zero or less: in this turn or the next; too long for
   /// the clock: never), never earlier, and later only by what else runs and the granularity of the
-  /// kernel's timers. What is due runs in the order of the times, and timers of one time in the
-  /// order in which they were set. What timers set comes in the turn after at the earliest.
+  /// wait (a millisecond with poll(2)). What is due runs in the order of the times, and timers of
+  /// one time in the order in which they were set. What timers set comes in the turn after at the
+  /// earliest.
   Token after(Duration time, Function function);
 
   /// Makes sure that a timer does not run any more, though it may be due. What it holds is released
@@ -77,17 +80,18 @@ class Loop {
 
   /// Calls `function` once, in the thread of run(), in this turn or the next, in the order of the
   /// posts; wakes the loop when it waits. Any thread may call it at any time while the loop lives,
-  /// also when run() does not run: then run() will call it. What posted functions post comes in the
-  /// turn after. Never blocks for longer than it takes another thread to post. Not for signal
-  /// handlers.
+  /// also when run() does not run: then run() will call it. What posted functions post, themselves
+  /// or by what they hold when that is released, comes in the turn after. Never blocks for longer
+  /// than it takes another thread to post. Not for signal handlers.
   void post(Function function);
 
-  /// Runs until stop(), or until there is nothing to wait for: no watch with an interest, no timer,
-  /// and nothing posted. Blocks in one select(2) a turn, without using the processor. Signals
-  /// neither end nor lengthen a wait. In each turn, what is ready is called first, then due timers,
-  /// then what was posted; a watcher, timer or post that always has more to do keeps none of the
-  /// others waiting. Cost of a turn: that of select(2) itself, and in proportion to the watches.
-  /// Throws std::system_error when the wait fails (EBADF: a watched descriptor was closed).
+  /// Runs until stop(), or until there is nothing to wait for: no watch with an interest, no timer
+  /// (not even one that never comes), and nothing posted. Blocks in one select(2) or poll(2) a
+  /// turn, without using the processor. Signals neither end nor lengthen a wait. In each turn, what
+  /// is ready is called first, then due timers, then what was posted; a watcher, timer or post that
+  /// always has more to do keeps none of the others waiting. Cost of a turn: that of the wait
+  /// itself, and in proportion to the watches. Throws std::system_error when the wait fails (EBADF:
+  /// a watched descriptor was closed).
   void run();
 
   /// Makes run() return: at the latest when the turn is over in which it is called, and at once

@@ -102,7 +102,10 @@ struct Loop::State {
   }
 };
 
-Loop::Loop() : state_(std::make_unique<State>()) {}
+Loop::Loop() : state_(std::make_unique<State>()) {
+  if (!WaitSet::fits(state_->wakeup.fd()))
+    throw std::system_error(EINVAL, std::system_category(), "Loop");
+}
 Loop::~Loop() = default;
 
 Loop::Token Loop::watch(int fd, Interest interest, Watcher watcher) {

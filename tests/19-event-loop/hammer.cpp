@@ -108,6 +108,26 @@ void hammer_posts(bool is_busy) {
               busy.calls);
 }
 
+// The loop runs in another thread than the one that has made it, which posts and waits for each.
+void hammer_from_the_maker() {
+  const Watchdog watchdog("a post of the thread that had made the loop was lost");
+  course::Loop loop;
+  Posts posts;
+  loop.after(std::chrono::hours(1), [] {});
+  std::thread runner([&] { loop.run(); });
+  for (const auto until = Clock::now() + time_for_each; Clock::now() < until;) {
+    const unsigned number = ++posts.posted;
+    loop.post([&posts, number] {
+      posts.seen = number;
+      posts.seen.notify_all();
+    });
+    for (unsigned now; (now = posts.seen) < number;) posts.seen.wait(now);
+  }
+  loop.stop();
+  runner.join();
+  std::printf("%u posts from outside\n", posts.posted);
+}
+
 // Another thread stops the loop again and again, whether it runs or not.
 void hammer_stop() {
   const Watchdog watchdog("a stop() was lost");
@@ -140,5 +160,6 @@ void hammer_stop() {
 int main() {
   hammer_posts(false);
   hammer_posts(true);
+  hammer_from_the_maker();
   hammer_stop();
 }

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <system_error>
 #include <tuple>
@@ -121,12 +122,25 @@ class Looping : public Scenario {
   /// The diary must be what was wanted, in this order, nobody earlier, and nobody later than by the
   /// granularity of poll(2).
   bool expect_called(const std::string& sentence, Where where = Where::here()) const {
-    return expect_calls(diary_, wanted_, sentence, where);
+    return expect_that(are_as_wanted(diary_, wanted_), sentence + wanted_and_called(), where);
   }
 
   /// The same where the order of those of one instant is the program's own business.
   bool expect_called_in_any_order(const std::string& sentence, Where where = Where::here()) const {
-    return expect_calls(sorted(diary_), sorted(wanted_), sentence, where);
+    return expect_that(are_as_wanted(sorted(diary_), sorted(wanted_)),
+                       sentence + wanted_and_called(), where);
+  }
+
+  /// Those of `names` must have been called in the order of `names`.
+  bool expect_order(const std::vector<std::string>& names, const std::string& sentence,
+                    Where where = Where::here()) const {
+    std::vector<Called> ours;
+    for (const Called& called : diary_)
+      if (std::find(names.begin(), names.end(), called.who) != names.end()) ours.push_back(called);
+    const bool is_right = std::equal(
+        ours.begin(), ours.end(), names.begin(), names.end(),
+        [](const Called& called, const std::string& name) { return called.who == name; });
+    return expect_that(is_right, sentence + "\n  called: " + told(ours), where);
   }
 
   /// watches() must be `wanted`.
@@ -159,23 +173,34 @@ class Looping : public Scenario {
     return calls;
   }
 
-  static bool expect_calls(const std::vector<Called>& called, const std::vector<Called>& wanted,
-                           const std::string& sentence, Where where) {
-    bool is_right = wanted.size() == called.size();
-    for (std::size_t i = 0; is_right && i < wanted.size(); ++i)
-      is_right = called[i].who == wanted[i].who && called[i].at >= wanted[i].at &&
-                 called[i].at <= wanted[i].at + 1ms;
-    return expect_that(
-        is_right, sentence + "\n  wanted: " + told(wanted) + "\n  called: " + told(called), where);
+  static bool is_as_wanted(const Called& called, const Called& wanted) {
+    return called.who == wanted.who && called.at >= wanted.at && called.at <= wanted.at + 1ms;
+  }
+
+  static bool are_as_wanted(const std::vector<Called>& called, const std::vector<Called>& wanted) {
+    return std::equal(called.begin(), called.end(), wanted.begin(), wanted.end(), is_as_wanted);
+  }
+
+  [[nodiscard]] std::string wanted_and_called() const {
+    std::vector<Called> wanted = wanted_;
+    std::stable_sort(wanted.begin(), wanted.end(),
+                     [](const Called& a, const Called& b) { return a.at < b.at; });
+    std::vector<Called> called = diary_;
+    for (std::size_t i = 0; i < called.size() && i < wanted.size(); ++i)
+      if (is_as_wanted(called[i], wanted[i])) called[i] = wanted[i];  // nobody is to puzzle
+    return "\n  wanted: " + told(wanted) + "\n  called: " + told(called);
   }
 
   /// How far a run came that found no end.
   [[nodiscard]] std::string diagnosis() const {
     std::string text =
         "By then " + told(diary_) + (diary_.size() > 1 ? " were" : " was") + " called";
-    for (const Called& next : wanted_)
-      if (const auto times = times_called(next.who); times < count(wanted_, next.who))
+    std::vector<Called> so_far;
+    for (const Called& next : wanted_) {
+      so_far.push_back(next);
+      if (times_called(next.who) < count(so_far, next.who))
         return text + "; " + next.who + " should be next, at " + shown(next.at) + ".";
+    }
     return wanted_.empty() ? "" : text + ", and that was all.";
   }
 
@@ -188,6 +213,30 @@ class Looping : public Scenario {
   std::vector<std::function<void()>> first_;
   std::vector<Called> diary_, wanted_;
 };
+
+/// No two that are begun and ended one after the other may have the same token, be they alone or
+/// beside one that stays. To be called within a run of the scenario.
+template <class Begin, class End>
+bool expect_all_differ(const Begin& begin, const End& end, const std::string& done,
+                       Where where = Where::here()) {
+  constexpr int many = 100;
+  std::set<Loop::Token> tokens;
+  const auto one = [&] {
+    const Loop::Token token = begin();
+    tokens.insert(token);
+    return token;
+  };
+  for (int i = 0; i < many; ++i) end(one());
+  const Loop::Token staying = one();
+  for (int i = 0; i < many; ++i) end(one());
+  end(staying);
+  return expect_equal(tokens.size(), std::size_t{2 * many + 1},
+                      format("%d %s, one after the other. Whoever keeps the token of one that is "
+                             "over would end a stranger's with it. So many different tokens there "
+                             "were:",
+                             2 * many + 1, done.c_str()),
+                      where);
+}
 
 /// What a call threw: errno of a std::system_error; 0: nothing; -1: something else.
 struct Thrown {

@@ -53,6 +53,60 @@ void posts_of_its_own() {
       "timer posted two functions at 0.347 s, the second of which posted another.");
 }
 
+// Another thread's, then the loop's own.
+void posts_of_both() {
+  Looping s;
+  const int alice = s.peer("alice").at(31ms).sends("a").connected();
+  Loop::Token watch{};
+  s.thread_at(53ms, [&] { s.loop().post(s.notes("the other's post")); });
+  watch = s.watch_reader(alice, "alice", [&] {
+    s.be_busy(100ms);
+    s.loop().post(s.notes("the watcher's post"));
+    (void)s.loop().unwatch(watch);
+  });
+
+  s.wants({{31ms, "alice"}, {131ms, "the other's post"}, {131ms, "the watcher's post"}});
+
+  s.run_loop();
+
+  s.expect_called(
+      "alice's watcher ran from 0.031 s on. Another thread posted a function at 0.053 s, and the "
+      "watcher one itself at 0.131 s, at its end. Both go through one door, in the order in which "
+      "they came.");
+}
+
+// Another thread posts while a function of this kind runs, which takes its time.
+void post_meanwhile(const std::string& busy) {
+  Looping s;
+  const int alice = s.peer("alice").at(31ms).sends("a").connected();
+  const auto work = [&] {
+    s.note(busy);
+    s.be_busy(100ms);
+  };
+  Loop::Token watch{};
+  if (busy == "a watcher")
+    watch = s.run([&] {
+      return s.loop().watch(alice, reading, [&](Interest) {
+        work();
+        (void)s.loop().unwatch(watch);
+      });
+    });
+  s.first([&] {
+    s.loop().after(1219ms, [] {});
+    if (busy == "a timer") s.loop().after(31ms, work);
+    if (busy == "a posted function") s.loop().after(31ms, [&] { s.loop().post(work); });
+  });
+  s.thread_at(53ms, [&] { s.loop().post(s.notes("the other's post")); });
+
+  s.wants({{31ms, busy}, {131ms, "the other's post"}});
+
+  s.run_loop();
+
+  s.expect_called("At 0.031 s " + busy +
+                  " ran, for 0.1 s. Meanwhile, at 0.053 s, another thread posted a function, to "
+                  "be called when the loop comes round.");
+}
+
 // From another thread, just before or after such a call of the loop. (One that holds a lock then is
 // given time to let go of it.)
 void post_beside(bool is_before, const char* family, int skip) {
@@ -129,12 +183,13 @@ TEST(Loop, WakesForAnotherThread) {
 
   s.run_loop();
 
-  s.expect_called(
-      "Other threads posted one and two at 0.031 s, three and four at 0.347 s, five at "
-      "1.219 s and six at 7 min, while the loop waited for alice, who says nothing.") &&
+  if (s.expect_called(
+          "Other threads posted one and two at 0.031 s, three and four at 0.347 s, five at "
+          "1.219 s and six at 7 min, while the loop waited for alice, who says nothing.") &&
       expect_that(is_own,
                   "What was posted was called by the thread that posted it. It belongs into the "
-                  "thread of run(), which is the only one that may touch the loop.");
+                  "thread of run(), which is the only one that may touch the loop."))
+    s.end(), posts_of_both();
 }
 
 // Rule: between the last look and the wait there is room for another thread.
@@ -162,6 +217,13 @@ TEST(Loop, TakesManyPosts) {
   s.run_loop();  // now it has opened what it needs
   s.shrink_buffers();
   int called = 0, first_wrong = -1;
+  s.diagnoses([&] {
+    if (called % many == 0) return std::string();
+    return format(
+        "By then %d of %d posts had been called. Those that are there when the loop comes "
+        "to them are all called in that turn.",
+        called, called < many ? many : 2 * many);
+  });
   const auto post_many = [&](int first) {
     for (int i = first; i < first + many; ++i)
       s.loop().post([&, i] {
@@ -181,4 +243,7 @@ TEST(Loop, TakesManyPosts) {
                "waited. Called were:") &&
       expect_that(first_wrong < 0,
                   format("Post number %d was not called in its turn.", first_wrong));
+  s.end();
+  for (const char* busy : {"a watcher", "a timer", "a posted function"})
+    if (!has_failed()) post_meanwhile(busy);
 }

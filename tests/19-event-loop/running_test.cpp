@@ -1,5 +1,6 @@
 // The graded checks of lesson 19: how run() ends, and how it goes on.
 #include <array>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,70 @@ TEST(Loop, ReturnsWhenThereIsNothingToWaitFor) {
   });
   expect_return({131ms, "pause"}, "The only watch was for nothing from 0.131 s on.");
 }
+
+namespace {
+
+// A watcher that stops, and leaves there what it was called for.
+bool stops_in_this_turn() {
+  Looping s;
+  const int alice = s.peer("alice").at(31ms).sends("a").connected();
+  s.run([&] {
+    s.loop().watch(alice, reading, [&](Interest) {
+      s.note("alice");
+      s.loop().stop();
+    });
+  });
+
+  s.run_loop();
+
+  return expect_equal(s.times_called("alice"), 1,
+                      "alice sent at 0.031 s. Her watcher called stop(), and left the byte where "
+                      "it was. When that turn is over, run() returns. So often was she called:");
+}
+
+// What was posted before run(), or by the very function that stops.
+bool keeps_the_posts(bool is_before) {
+  Looping s;
+  s.first([&] {
+    s.loop().after(31ms, [] {});
+    if (is_before) s.loop().post(s.notes("the post"));
+    if (is_before) return s.loop().stop();
+    s.loop().post([&] {
+      s.loop().post(s.notes("the post"));
+      s.loop().stop();
+    });
+  });
+  s.run_loop();
+  s.run_loop();
+  return expect_equal(
+      s.times_called("the post"), 1,
+      std::string(is_before ? "A function was posted, then stop() was called, "
+                            : "A posted function posted another and called stop(), ") +
+          (is_before ? "and then run(), twice." : "and run() was called again.") +
+          " What has not been called when run() returns is called by the next one. So often was it "
+          "called:");
+}
+
+// A stop() that finds nothing to stop has been seen all the same.
+void stop_is_over() {
+  for (const bool is_before : {true, false}) {
+    Looping s;
+    s.first(
+        [&] { is_before ? s.loop().stop() : (void)s.loop().after(0s, [&] { s.loop().stop(); }); });
+    s.run_loop();
+    s.first([&] { s.loop().after(53ms, s.notes("timer")); });
+    s.wants({{53ms, "timer"}});
+    s.run_loop();
+    if (!s.expect_called(
+            std::string("stop() was called ") +
+            (is_before ? "before run(), which had nothing to wait for" : "by the only timer") +
+            ", and run() returned. That stop is over: then a timer was set for "
+            "0.053 s, and run() called again."))
+      return;
+  }
+}
+
+}  // namespace
 
 // Rule: a flag alone wakes nobody (lesson 14); a flag that is never taken back stops for ever.
 TEST(Loop, StopsFromAnywhere) {
@@ -105,6 +170,7 @@ TEST(Loop, StopsFromAnywhere) {
                     "is lost, and nothing comes twice."))
       return;
   }
+  stops_in_this_turn() && keeps_the_posts(true) && keeps_the_posts(false);
 }
 
 // Rule: that nobody runs it yet does not make a request to stop void.
@@ -123,16 +189,17 @@ TEST(Loop, StopsBeforeItBegins) {
     });
     s.run_loop();
     if (!expect_equal(s.now(), Time(0s),
-                      format("stop() was called %d times before run(), which returned at:", times)))
+                      format("stop() was called %s before run(), which returned at:",
+                             times == 1 ? "once" : "twice")))
       return;
   }
   s.wants({{31ms, "alice"}});
 
   s.run_loop();
 
-  s.expect_called(
-      "run() returned twice because of a stop() before it, and was called a third "
-      "time; alice sent at 0.031 s.");
+  if (s.expect_called("run() returned twice because of a stop() before it, and was called a third "
+                      "time; alice sent at 0.031 s."))
+    s.end(), stop_is_over();
 }
 
 // Rule: an exception leaves through run(), and leaves behind what can go on.
@@ -141,8 +208,8 @@ TEST(Loop, LosesNothingWhenAFunctionThrows) {
                    "again, all that was still to be called is called, once.",
            .why = "A program that handles the failure of one client has others to serve.",
            .read = "When a function throws"});
-  struct Failure {
-    std::string who;
+  struct Failure : std::runtime_error {
+    using std::runtime_error::runtime_error;
   };
   const std::vector<std::string> all = {"alice",      "bob",         "timer",     "second timer",
                                         "first post", "second post", "third post"};
@@ -150,7 +217,9 @@ TEST(Loop, LosesNothingWhenAFunctionThrows) {
     Looping s;
     const auto act = [&](const std::string& who) {
       s.note(who);
-      if (who == thrower) throw Failure{who};
+      if (who != thrower) return;
+      if (who.ends_with("post")) s.loop().post(s.notes("last post"));
+      throw Failure(who);
     };
     for (const std::string who : {"alice", "bob"}) {
       const int fd = s.peer(who).at(31ms).sends("x").at(583ms).sends("y").connected();
@@ -171,27 +240,37 @@ TEST(Loop, LosesNothingWhenAFunctionThrows) {
       s.loop().after(1219ms, [&] { s.loop().stop(); });
     });
 
-    std::vector<Called> wanted = {{583ms, "alice"}, {583ms, "bob"}};
+    std::vector<Called> wanted;
     for (const std::string& who : all) wanted.push_back({31ms, who});
+    std::vector<std::string> posts = {"first post", "second post", "third post"};
+    if (thrower.ends_with("post")) posts.push_back("last post");
+    if (thrower.ends_with("post")) wanted.push_back({31ms, "last post"});
+    for (const std::string who : {"alice", "bob"}) wanted.push_back({583ms, who});
     s.wants(wanted);
 
     std::string thrown = "nothing";
     for (int runs = 0; runs < 2 && s.now() < 1s; ++runs) try {
         s.run_loop();
       } catch (const Failure& failure) {
-        thrown = failure.who;
+        thrown = failure.what();
       } catch (...) {
-        thrown = "something else";
+        thrown = "something else: throw it on as it is, or do not catch it";
       }
 
-    const std::string start = thrower + " threw at 0.031 s";
+    const std::string start =
+        thrower +
+        (thrower.ends_with("post") ? " posted another function, the last post, and" : "") +
+        " threw at 0.031 s";
     if (!expect_that(thrown == thrower, start + ", and run() threw " + thrown + ".") ||
         !expect_equal(s.now(), Time(1219ms),
                       start + ". run() was called again, and stop() at 1.219 s. It returned at:"))
       return;
     if (!s.expect_called_in_any_order(
             start + ", and run() was called again. Whoever was still to be called is called then, "
-                    "and nobody twice."))
+                    "without waiting, and nobody twice.") ||
+        !s.expect_order(posts,
+                        start + ", and run() was called again. What was still to be called comes "
+                                "in the order in which it was posted."))
       return;
   }
 }

@@ -1,5 +1,8 @@
 // The graded checks of lesson 19: what functions change in the turn in which they run.
+#include <functional>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "19-event-loop/event_loop.hpp"
@@ -27,6 +30,33 @@ class Pair : public Looping {
   int alice = peer("alice").at(31ms).sends("a").connected();
   int bob = peer("bob").at(31ms).sends("b").connected();
 };
+
+/// Does something when it goes.
+struct Leaving {
+  explicit Leaving(std::function<void()> what) : what_(std::move(what)) {}
+  ~Leaving() { what_(); }
+  Leaving(const Leaving&) = delete;
+  Leaving& operator=(const Leaving&) = delete;
+
+ private:
+  std::function<void()> what_;
+};
+
+// What a posted function holds posts as it goes.
+bool lets_what_goes_post() {
+  Looping s;
+  s.first([&] {
+    s.loop().after(31ms, [] {});
+    s.loop().post(
+        [held = std::make_shared<Leaving>([&] { s.loop().post(s.notes("the post")); })] {});
+  });
+
+  s.run_loop();
+
+  return expect_equal(s.times_called("the post"), 1,
+                      "What a posted function held was released when that had run, and posted a "
+                      "function as it went. So often was that one called:");
+}
 
 }  // namespace
 
@@ -126,8 +156,8 @@ TEST(Loop, DoesNotMistakeANewDescriptorForTheOld) {
     replaced = ::dup(silent);
     const bool is_reused = replaced == numbers[other];
     numbers[other] = replaced;
-    s.watch_reader(replaced, is_reused ? "carol" : "carol under another number",
-                   [&] { s.loop().stop(); });
+    tokens[other] = s.watch_reader(replaced, is_reused ? "carol" : "carol under another number",
+                                   [&] { s.loop().stop(); });
     (void)s.loop().unwatch(tokens[1 - other]);
   };
   s.run([&] {
@@ -143,7 +173,13 @@ TEST(Loop, DoesNotMistakeANewDescriptorForTheOld) {
       format("Two were found ready at 0.031 s. Whoever is called first unwatches and "
              "closes the other, whose number, %d, goes to carol; she is watched, and "
              "says nothing before 0.347 s.",
-             replaced));
+             replaced)) &&
+      s.run([&] {
+        for (const Loop::Token token : tokens) s.loop().unwatch(token);
+        return expect_all_differ([&] { return s.loop().watch(silent, nothing, {}); },
+                                 [&](Loop::Token token) { s.loop().unwatch(token); },
+                                 "watches were made and ended");
+      });
   s.run([&] {
     for (const int fd : numbers) ::close(fd);
   });
@@ -229,19 +265,21 @@ TEST(Loop, LetsWatchersWatch) {
 // Rule: what a function holds lives as long as the function.
 TEST(Loop, LetsGoOfWhatItNoLongerNeeds) {
   explain({.rule = "What a function holds is released soon after its watch has ended, its timer "
-                   "has run or was cancelled, or the post has been done; the rest with the loop.",
+                   "has run or was cancelled, or the post has been done; the rest with the loop. "
+                   "What a posted function holds may post as it goes.",
            .why = "It may hold the client, and with it the descriptor: what is never released "
                   "stays open for ever.",
            .read = "The list changes while you walk along it"});
   Pair s;
-  enum Holder { itself, other, ran, cancelled, posted, watching, waiting, holders };
+  enum Holder { itself, other, ran, cancelled, posted, watching, waiting, late, holders };
   const std::array<const char*, holders> names = {"a watcher that had ended itself",
                                                   "a watcher whose watch another had ended",
                                                   "a timer that had run",
                                                   "a timer that was cancelled",
                                                   "a posted function that had run",
                                                   "a watcher of a living watch",
-                                                  "what was still to run"};
+                                                  "a timer that was still to run",
+                                                  "a function posted after run()"};
   std::array<bool, holders> is_there{};
   std::string kept, lost;
   const auto held_by = [&](Holder holder) {
@@ -268,7 +306,7 @@ TEST(Loop, LetsGoOfWhatItNoLongerNeeds) {
     loop.after(97ms, [] {});
     loop.after(131ms, [&] {
       look(itself, watching, false, kept);
-      look(watching, holders, true, lost);
+      look(watching, late, true, lost);
       loop.stop();
     });
     loop.after(1h, [held = held_by(waiting)] {});
@@ -276,7 +314,7 @@ TEST(Loop, LetsGoOfWhatItNoLongerNeeds) {
   });
 
   s.run_loop();
-  s.run([&] { s.loop().post([&, held = held_by(waiting)] { s.note("a post"); }); });
+  s.run([&] { s.loop().post([&, held = held_by(late)] { s.note("a post"); }); });
   s.end();
 
   if (!expect_that(s.diary().empty(),
@@ -287,5 +325,6 @@ TEST(Loop, LetsGoOfWhatItNoLongerNeeds) {
     return;
   look(itself, holders, false, kept);
   expect_that(kept.empty(),
-              "When the loop had gone, " + kept + " still held what it had captured.");
+              "When the loop had gone, " + kept + " still held what it had captured.") &&
+      lets_what_goes_post();
 }

@@ -14,7 +14,7 @@ TEST(Loop, RunsTimersOnTime) {
   explain({.rule = "A timer runs once, at its time and never earlier; what is due runs in the "
                    "order of the times, and those of one time in the order in which they were set.",
            .why = "A limit that comes early breaks a promise; one that comes late is none.",
-           .read = "What a turn costs"});
+           .read = "In time"});
   Looping s;
   s.wall_clock_jumps_at(53ms, 2h);
   s.first([&] {
@@ -109,7 +109,10 @@ TEST(Loop, RunsNoTimerThatWasCancelled) {
       "Six was cancelled before it began.") &&
       expect_equal(answers, std::string("true false false true false false "),
                    "six was cancelled, twice; four when it had run; two when it was due, twice; "
-                   "one when it had run. cancel() said:");
+                   "one when it had run. cancel() said:") &&
+      expect_all_differ([&] { return s.loop().after(1h, {}); },
+                        [&](Loop::Token token) { s.loop().cancel(token); },
+                        "timers were set and cancelled");
 }
 
 // Rule: a turn has an end. What comes up meanwhile waits for the next one.
