@@ -54,7 +54,8 @@ class TimerQueue {
   Id every(Point first, Duration interval, Function function);
 
   /// Makes sure that the timer does not run any more, though it may be due already, or be the
-  /// `every` whose function is just running. Returns whether it was still to run (again).
+  /// `every` whose function is just running, and destroys its function (a running one when its call
+  /// has returned). Returns whether it was still to run (again).
   bool cancel(Id id);
 
   /// How long to wait, at `now`, until the first timer is due: zero when one is due already, never
@@ -62,8 +63,9 @@ class TimerQueue {
   [[nodiscard]] std::optional<Duration> until_next(Point now) const;
 
   /// Calls what is due at `now`, the earliest first, and those of one time in the order in which
-  /// they were added. A timer that is added meanwhile, by a function, is not called before the next
-  /// run_due(), though it may be due already; so this ends. Returns how many it has called.
+  /// they were added (an `every`: added or last called, as you like). A timer that is added
+  /// meanwhile, by a function, is not called before the next run_due(), though it may be due
+  /// already; so this ends. Returns how many it has called.
   std::size_t run_due(Point now);
 
   /// How many timers are still to run.
@@ -77,8 +79,9 @@ class TimerQueue {
 /// How much time a client of TimedChat has; each more than zero; Duration::max() is no limit.
 struct ChatTimes {
   Duration naming = std::chrono::seconds(30);  ///< to be in the room, from admit() on
-  Duration line = std::chrono::seconds(30);    ///< to finish a line that it has begun
-  Duration idle = std::chrono::minutes(10);    ///< between two lines
+  /// To finish a line that it has begun; and, when it has left, to take what waits for it.
+  Duration line = std::chrono::seconds(30);
+  Duration idle = std::chrono::minutes(10);  ///< between two lines
 };
 
 /// The chat of lesson 16 with a sense of time. It has no listener: whoever accepts a client brings
