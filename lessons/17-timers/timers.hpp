@@ -105,8 +105,9 @@ class TimedChat {
   void admit(Fd client);
 
   /// One turn: waits in one select(2) until something happens to a client, a client's time is up,
-  /// one of `others` (borrowed) is readable, or `deadline` has passed, whichever is first; does
-  /// what can be done now, without waiting; and returns those of `others` that are readable.
+  /// one of `others` (borrowed; each open, and not -1) is readable, or `deadline` has passed,
+  /// whichever is first; does what can be done now, without waiting; and returns those of `others`
+  /// that are readable.
   /// Signals neither end nor lengthen the wait. Of several ends the wait is only as long as to the
   /// nearest, and it is one wait: an idle chat makes no calls.
   ///
@@ -121,10 +122,13 @@ class TimedChat {
   ///   The time runs from the turn in which its last line, or its name, was received.
   ///
   /// A client that has sent its line in time is not late because it was received late: what is
-  /// there is received before the times are looked at. What others say to it is no line of its own.
-  /// A client that does not read is treated as in lesson 16. Whoever has left and does not take
-  /// what waits for it is dropped `line` after it left: when its time was up, when it has finished
-  /// sending, after end(). A client that is closed has no times any more: they wake nobody.
+  /// there is received, as much as a turn receives, before the times are looked at. What others say
+  /// to it is no line of its own. A client that does not read is treated as in lesson 16; if its
+  /// last line is one too many for it, either reason may be told.
+  ///
+  /// Whoever has left, because its time was up, because it has finished sending, or by end(), has
+  /// one time more: what it has not taken `line` after it left is dropped, and it is closed.
+  /// A client that is closed has no times any more: they wake nobody.
   ///
   /// Throws like LineClients::step().
   [[nodiscard]] std::vector<int> step(Deadline deadline, std::span<const int> others = {});
@@ -133,9 +137,10 @@ class TimedChat {
   /// follows in later turns. It is no line of theirs: their times go on. Never blocks.
   void announce(std::string_view line);
 
-  /// Ends all conversations politely: sends `line` to every client, receives nothing more, and
-  /// closes each as soon as it has been sent what waits for it, in this call or in later turns.
-  /// Nobody is told that the others left. Never blocks.
+  /// Ends all conversations politely: sends `line` to every client that has not left, receives
+  /// nothing more, and closes each as soon as it has been sent what waits for it, in this call or
+  /// in later turns. Nobody is told that the others left. Never blocks. Not to be followed by
+  /// admit(), unless drop_all() comes between.
   void end(std::string_view line);
 
   /// Closes all connections at once; what waits for them is dropped. A chat that is empty again.
