@@ -105,11 +105,10 @@ class TimedChat {
   void admit(Fd client);
 
   /// One turn: waits in one select(2) until something happens to a client, a client's time is up,
-  /// one of `others` (borrowed; each open, and not -1) is readable, or `deadline` has passed,
-  /// whichever is first; does what can be done now, without waiting; and returns those of `others`
-  /// that are readable.
-  /// Signals neither end nor lengthen the wait. Of several ends the wait is only as long as to the
-  /// nearest, and it is one wait: an idle chat makes no calls.
+  /// one of `others` (borrowed, each fits into an fd_set; none is -1) is readable, or `deadline`
+  /// has passed, whichever is first; does what can be done now, without waiting; and returns those
+  /// of `others` that are readable. Signals neither end nor lengthen the wait. Of several ends the
+  /// wait is only as long as to the nearest, and it is one wait: an idle chat makes no calls.
   ///
   /// The Room's rules are those of lesson 16. Besides, each client has its times. When one is up,
   /// the client gets a last line, is sent what waits for it, and is closed (as by
