@@ -54,7 +54,8 @@ class TimerQueue {
   Id every(Point first, Duration interval, Function function);
 
   /// Makes sure that the timer does not run any more, though it may be due already, or be the
-  /// `every` whose function is just running. Returns whether it was still to run (again).
+  /// `every` whose function is just running, and destroys its function (a running one when its call
+  /// has returned). Returns whether it was still to run (again).
   bool cancel(Id id);
 
   /// How long to wait, at `now`, until the first timer is due: zero when one is due already, never
@@ -62,8 +63,9 @@ class TimerQueue {
   [[nodiscard]] std::optional<Duration> until_next(Point now) const;
 
   /// Calls what is due at `now`, the earliest first, and those of one time in the order in which
-  /// they were added. A timer that is added meanwhile, by a function, is not called before the next
-  /// run_due(), though it may be due already; so this ends. Returns how many it has called.
+  /// they were added (an `every`: added or last called, as you like). A timer that is added
+  /// meanwhile, by a function, is not called before the next run_due(), though it may be due
+  /// already; so this ends. Returns how many it has called.
   std::size_t run_due(Point now);
 
   /// How many timers are still to run.
@@ -77,8 +79,9 @@ class TimerQueue {
 /// How much time a client of TimedChat has; each more than zero; Duration::max() is no limit.
 struct ChatTimes {
   Duration naming = std::chrono::seconds(30);  ///< to be in the room, from admit() on
-  Duration line = std::chrono::seconds(30);    ///< to finish a line that it has begun
-  Duration idle = std::chrono::minutes(10);    ///< between two lines
+  /// To finish a line that it has begun; and, when it has left, to take what waits for it.
+  Duration line = std::chrono::seconds(30);
+  Duration idle = std::chrono::minutes(10);  ///< between two lines
 };
 
 /// The chat of lesson 16 with a sense of time. It has no listener: whoever accepts a client brings
@@ -102,10 +105,10 @@ class TimedChat {
   void admit(Fd client);
 
   /// One turn: waits in one select(2) until something happens to a client, a client's time is up,
-  /// one of `others` (borrowed) is readable, or `deadline` has passed, whichever is first; does
-  /// what can be done now, without waiting; and returns those of `others` that are readable.
-  /// Signals neither end nor lengthen the wait. Of several ends the wait is only as long as to the
-  /// nearest, and it is one wait: an idle chat makes no calls.
+  /// one of `others` (borrowed, each fits into an fd_set; none is -1) is readable, or `deadline`
+  /// has passed, whichever is first; does what can be done now, without waiting; and returns those
+  /// of `others` that are readable. Signals neither end nor lengthen the wait. Of several ends the
+  /// wait is only as long as to the nearest, and it is one wait: an idle chat makes no calls.
   ///
   /// The Room's rules are those of lesson 16. Besides, each client has its times. When one is up,
   /// the client gets a last line, is sent what waits for it, and is closed (as by
@@ -118,10 +121,13 @@ class TimedChat {
   ///   The time runs from the turn in which its last line, or its name, was received.
   ///
   /// A client that has sent its line in time is not late because it was received late: what is
-  /// there is received before the times are looked at. What others say to it is no line of its own.
-  /// A client that does not read is treated as in lesson 16. Whoever has left and does not take
-  /// what waits for it is dropped `line` after it left: when its time was up, when it has finished
-  /// sending, after end(). A client that is closed has no times any more: they wake nobody.
+  /// there is received, as much as a turn receives, before the times are looked at. What others say
+  /// to it is no line of its own. A client that does not read is treated as in lesson 16; if its
+  /// last line is one too many for it, either reason may be told.
+  ///
+  /// Whoever has left, because its time was up, because it has finished sending, or by end(), has
+  /// one time more: what it has not taken `line` after it left is dropped, and it is closed.
+  /// A client that is closed has no times any more: they wake nobody.
   ///
   /// Throws like LineClients::step().
   [[nodiscard]] std::vector<int> step(Deadline deadline, std::span<const int> others = {});
@@ -130,9 +136,10 @@ class TimedChat {
   /// follows in later turns. It is no line of theirs: their times go on. Never blocks.
   void announce(std::string_view line);
 
-  /// Ends all conversations politely: sends `line` to every client, receives nothing more, and
-  /// closes each as soon as it has been sent what waits for it, in this call or in later turns.
-  /// Nobody is told that the others left. Never blocks.
+  /// Ends all conversations politely: sends `line` to every client that has not left, receives
+  /// nothing more, and closes each as soon as it has been sent what waits for it, in this call or
+  /// in later turns. Nobody is told that the others left. Never blocks. Not to be followed by
+  /// admit(), unless drop_all() comes between.
   void end(std::string_view line);
 
   /// Closes all connections at once; what waits for them is dropped. A chat that is empty again.

@@ -60,6 +60,17 @@ class Chatting : public Serving<AcceptingChat> {
     return peer(name).at(time).connects().sends(name + "\n");
   }
 
+  /// Lets it take turns until then, in one run, but no more than `turns_max`: of a chat that looks
+  /// at its times again and again the check shall say how often. Returns how many.
+  std::size_t serve_some(Time end, std::size_t turns_max) {
+    std::size_t turns = 0;
+    run([&] {
+      for (; now() < end && turns < turns_max; ++turns)
+        server().step(course::Deadline::after(end - now()), -1);
+    });
+    return turns;
+  }
+
   /// The program waits for something else until then: the chat gets no turn.
   void is_busy_until(Time end) {
     run([&] {

@@ -19,23 +19,30 @@ TEST(LastBytes, AreDroppedWhenNobodyTakesThem) {
   Chatting s({.naming = 1h, .line = 900ms, .idle = 1700ms});
   Peer& alice = s.joins("alice", 31ms).at(700ms).stops_reading().opens_window(5);
   Peer& bob = s.joins("bob", 53ms).at(700ms).stops_reading().opens_window(25);
+  s.joins("carol", 97ms).at(1000ms).sends("hello\n");
+  for (const Time time : {1900ms, 2100ms, 2300ms, 2500ms}) alice.at(time).reads(2);
   alice.at(3000ms).resumes_reading();
   bob.at(2500ms).resumes_reading();
   std::vector<std::size_t> connections;
-  for (const Time time : {1700ms, 2600ms, 2700ms})
+  for (const Time time : {1700ms, 2600ms, 2650ms})
     s.looks_at(time, [&] { connections.push_back(s.connections()); });
 
   s.serve_until(4s);
 
-  if (!expect_that(connections == std::vector<std::size_t>{2, 1, 0},
-                   format("alice was idle at 1.731 s and bob at 1.753 s. Neither read; bob began "
-                          "to at 2.5 s, and line is 0.9 s. connections() at 1.7, 2.6 and 2.7 s "
-                          "was %s, and not 2, 1 and 0: bob is closed when he has taken all, and "
-                          "alice is dropped at 2.631 s.",
-                          shown(connections).c_str())))
+  if (!expect_goodbye(
+          bob, idle, 2500ms,
+          "bob was idle at 1.753 s, when something waited for him already, and he did not "
+          "read until 2.5 s",
+          "The last line goes behind what waits, and all of it is kept until he takes it."))
     return;
-  expect_goodbye(bob, idle, 2500ms, "bob was idle at 1.753 s, and did not read until 2.5 s",
-                 "What waits for him is kept until he takes it.");
+  expect_that(
+      connections == std::vector<std::size_t>{3, 2, 1},
+      format("alice was idle at 1.731 s and bob at 1.753 s. Neither had read since 0.7 s; then "
+             "alice took two bytes now and then, and bob took all at 2.5 s. connections() at "
+             "1.7, 2.6 and 2.65 s was %s, and not 3, 2 and 1. Whoever has left has a last "
+             "time, `line`, here 0.9 s, to take all that waits, and a byte does not begin it "
+             "anew: alice is dropped at 2.631 s.",
+             shown(connections).c_str()));
 }
 
 // Rule: who has finished sending has left, too.
@@ -56,10 +63,11 @@ TEST(LastBytes, AreDroppedThoughTheClientItselfHasFinished) {
 
   if (!expect_that(
           connections == std::vector<std::size_t>{2, 1},
-          format("alice finished sending at 0.7 s and took nothing of what waited for "
-                 "her, and line is 0.9 s. connections() at 1.5 and 1.7 s was %s, and not 2 "
-                 "and 1.",
-                 shown(connections).c_str())))
+          format(
+              "alice finished sending at 0.7 s and took nothing of what waited for "
+              "her. connections() at 1.5 and 1.7 s was %s, and not 2 and 1. Whoever has left has a "
+              "last time, `line`, here 0.9 s, to take what waits: alice is dropped at 1.6 s.",
+              shown(connections).c_str())))
     return;
   expect_line(bob, "* alice left", 700ms, "alice finished sending at 0.7 s",
               "Whoever has finished has left.");
@@ -101,18 +109,22 @@ TEST(End, TellsEverybodyAndReceivesNothingMore) {
            .why = "A conversation that is over is over for both: who still talks would be answered "
                   "by nobody.",
            .read = "Politeness has an end"});
-  Chatting s({.naming = 1h, .line = 900ms, .idle = 2h});
+  Chatting s({.naming = 580ms, .line = 900ms, .idle = 2h});
   Peer& alice = s.joins("alice", 31ms);
   Peer& bob = s.joins("bob", 53ms).at(300ms).stops_reading().opens_window(5);
   Peer& carol = s.joins("carol", 97ms).at(300ms).stops_reading().opens_window(5);
-  Peer& dave = s.peer("dave").at(113ms).connects();
+  Peer& dave = s.peer("dave").at(213ms).connects();
+  // These two leave before the end, and something waits for them.
+  Peer& erin = s.peer("erin").window(5).at(131ms).connects().stops_reading();
+  s.peer("frank").window(5).at(41ms).connects().stops_reading();  // no name at 0.621 s
+  erin.at(500ms).finishes_sending().at(900ms).resumes_reading();
   bob.at(1100ms).resumes_reading();
   carol.at(900ms).sends("wait\n");
   s.serve_until(700ms);
 
   s.end("* good night");
   const std::size_t at_once = s.connections();
-  s.serve_until(1500ms);
+  s.serve_until(1550ms);
   const std::size_t later = s.connections();
   s.serve_until(3s);
 
@@ -128,12 +140,21 @@ TEST(End, TellsEverybodyAndReceivesNothingMore) {
                     "end() was called, and carol said something after it. All leave together: "
                     "nobody is told of it, and nobody is heard."))
     return;
+  if (!expect_that(erin.received().starts_with("* your name?\n") && erin.saw_the_end(),
+                   format("erin finished sending at 0.5 s, and was still to get \"* your name?\" "
+                          "when end() was called at 0.7 s. She read on at 0.9 s, and got %s, and "
+                          "then %s. Who has left before is sent what waits for it all the same.",
+                          quoted(erin.received(), 60).c_str(),
+                          erin.saw_the_end() ? "the end" : "no orderly end")))
+    return;
   const std::vector<std::size_t> connections = {at_once, later, s.connections()};
-  expect_that(connections == std::vector<std::size_t>{2, 1, 0},
-              format("end() was called at 0.7 s, bob read on at 1.1 s, carol never, and line is "
-                     "0.9 s. connections() after end(), at 1.5 and at 3 s was %s, and not 2, 1 and "
-                     "0.",
-                     shown(connections).c_str()));
+  expect_that(
+      connections == std::vector<std::size_t>{4, 1, 0},
+      format("end() was called at 0.7 s. erin read on at 0.9 s and bob at 1.1 s; carol never "
+             "did, nor frank, who had been sent away at 0.621 s, without a name; line is "
+             "0.9 s. connections() after end(), at 1.55 and at 3 s was %s, and not 4, 1 and "
+             "0: frank is dropped at 1.521 s and carol at 1.6 s, each `line` after it left.",
+             shown(connections).c_str()));
 }
 
 // Rule: a chat that has dropped all is as good as new.
@@ -157,6 +178,9 @@ TEST(DropAll, ClosesAtOnceAndLeavesNothingBehind) {
 
   if (!expect_that(is_on_time(alice.end_at(), dropped_at) || alice.saw_a_reset(),
                    "drop_all() was called at 0.5 s, and alice was not closed then.") ||
+      !expect_that(!time_of(second, "! alice is taken"),
+                   "drop_all() was called at 0.5 s, a second alice came at 0.6 s, and was told "
+                   "\"! alice is taken\". Nobody is there any more, so all names are free.") ||
       !expect_goodbye(second, idle, 2300ms,
                       "drop_all() was called at 0.5 s, a second alice came at 0.6 s, and idle is "
                       "1.7 s",

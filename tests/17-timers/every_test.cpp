@@ -161,7 +161,8 @@ TEST(Every, CallsTheSameObjectWhichOutlivesItsCall) {
 
 // Rule: a queue can be moved with all that is in it.
 TEST(Every, GoesOnInAQueueThatWasMoved) {
-  explain({.rule = "A queue that was moved goes on with all its timers.",
+  explain({.rule = "A queue that was moved goes on with all its timers; the one it is moved into "
+                   "gives up its own.",
            .why = "A server that owns a queue is itself moved into its place.",
            .read = "Your task"});
   TimerLog log;
@@ -180,8 +181,16 @@ TEST(Every, GoesOnInAQueueThatWasMoved) {
                           "cancel() said %s for a, and %s for d.",
                           shown(a_was_there).c_str(), shown(d_was_there).c_str())))
     return;
-  for (const Time now : {127ms, 233ms}) moved.run_due(log.at(now));
+  course::TimerQueue other;
+  const auto captured = std::make_shared<int>(0);
+  other.add(log.at(127ms), [captured] {});
+  other = std::move(moved);
+  if (!expect_that(captured.use_count() == 1,
+                   "A queue with one timer was assigned another, and what the function of its "
+                   "timer had captured was still held. It gives up its own."))
+    return;
+  for (const Time now : {127ms, 233ms}) other.run_due(log.at(now));
   expect_equal(log.called, "b b c",
                "b repeats, at 123 and 223 ms, and c was for 231 ms. The queue was moved at 29 ms, "
-               "and at 127 and 233 ms it called:");
+               "twice, and at 127 and 233 ms it called:");
 }

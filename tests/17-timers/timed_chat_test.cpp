@@ -2,8 +2,10 @@
 // ending_test.cpp.
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "17-timers/timers.hpp"
@@ -13,6 +15,75 @@
 
 using namespace grader;
 
+// A chat that takes so many turns in a check takes them for nothing.
+constexpr std::size_t turns_max = 1000;
+
+namespace {
+
+bool expect_few_turns(Chatting& s, std::size_t turns, Where where = Where::here()) {
+  return expect_that(
+      turns < turns_max,
+      format("step() returned %zu times in the first %s, and fewer than ten things happened until "
+             "then. Wait once, until the next time is up, and for ever when there is none.",
+             turns, shown(s.now()).c_str()),
+      where);
+}
+
+// A chat gives up its own clients for those of another.
+void is_assigned_another() {
+  Scenario s;
+  Peer& alice = s.peer("alice");
+  Peer& bob = s.peer("bob");
+  const int alice_fd = alice.connected_and_handed_over(), bob_fd = bob.connected_and_handed_over();
+  s.run([&] {
+    const course::ChatTimes times = {.naming = 1100ms, .line = 1h, .idle = 1h};
+    course::TimedChat chat(times), other(times);
+    chat.admit(course::Fd(alice_fd));
+    other.admit(course::Fd(bob_fd));
+    chat = std::move(other);
+    while (s.now() < 2s && chat.connections() > 0)
+      (void)chat.step(course::Deadline::after(2s - s.now()));
+  });
+
+  const std::string story = "A chat with alice was assigned, at 0 s, a chat with bob";
+  if (expect_that(alice.end_at() && *alice.end_at() < 1s,
+                  story + ", and alice was still connected a second later. It gives up its own "
+                          "clients first, which closes their connections."))
+    expect_goodbye(bob, no_name, 1100ms, story + ", and naming is 1.1 s",
+                   "It takes over clients and times.");
+}
+
+// Two are admitted long before the first turn, and their time is up in the same moment.
+void two_have_no_name() {
+  Scenario s;
+  Peer& erin = s.peer("erin");
+  const std::vector<int> fds = {erin.connected_and_handed_over(),
+                                s.peer("frank").connected_and_handed_over()};
+  std::optional<std::size_t> connections;
+  s.run([&] {
+    course::TimedChat chat({.naming = 1100ms, .line = 1h, .idle = 1h});
+    for (const int fd : fds) chat.admit(course::Fd(fd));
+    (void)course::select_until({}, {}, {}, course::Deadline::after(700ms));
+    while (s.now() < 2s && chat.connections() > 0) {
+      (void)chat.step(course::Deadline::after(2s - s.now()));
+      if (s.now() >= 1100ms && !connections) connections = chat.connections();
+    }
+  });
+
+  const std::string story =
+      "erin and frank were admitted at 0 s, the first step() was called at 0.7 s, and naming is "
+      "1.1 s";
+  if (expect_goodbye(erin, no_name, 1100ms, story,
+                     "The time begins with admit(), not with the first turn."))
+    expect_that(connections == 0U,
+                format("%s. The step() that waited until then returned, and connections() was %zu "
+                       "and not 0. Look at the times when the wait is over, and send away "
+                       "everybody whose time is up in that same turn.",
+                       story.c_str(), connections.value_or(2)));
+}
+
+}  // namespace
+
 // Rule: who does not say who it is goes.
 TEST(Naming, HasItsTime) {
   explain({.rule = "A client that is not in the room `naming` after admit() is told so and closed; "
@@ -20,29 +91,34 @@ TEST(Naming, HasItsTime) {
            .why = "A connection costs a descriptor, of which there are few, and nothing is cheaper "
                   "than to connect and say nothing.",
            .read = "Three times"});
-  Chatting s({.naming = 1700ms + 300us, .line = 1h, .idle = 2h});
-  Peer& alice = s.joins("alice", 31ms);
-  Peer& bob = s.peer("bob").at(53ms).connects();
-  Peer& carol = s.peer("carol").at(97ms).connects().at(700ms).sends("alice\n");
-  carol.at(1500ms).sends("not a name\n");
-  Peer& dave = s.peer("dave").at(113ms).connects().at(1700ms).sends("dave\n");
+  {
+    Chatting s({.naming = 1700ms + 300us, .line = 1h, .idle = 2h});
+    Peer& alice = s.joins("alice", 31ms);
+    Peer& bob = s.peer("bob").at(53ms).connects();
+    Peer& carol = s.peer("carol").at(97ms).connects().at(700ms).sends("alice\n");
+    carol.at(1500ms).sends("not a name\n");
+    Peer& dave = s.peer("dave").at(113ms).connects().at(1700ms).sends("dave\n");
 
-  s.serve_until(5s);
+    s.serve_until(5s);
 
-  if (!expect_goodbye(bob, no_name, 1753ms + 300us,
-                      "bob came at 0.053 s, said nothing, and naming is 1.7003 s",
-                      "The time begins with admit().") ||
-      !expect_goodbye(carol, no_name, 1797ms + 300us,
-                      "carol came at 0.097 s, her names were refused at 0.7 and 1.5 s, and naming "
-                      "is 1.7003 s",
-                      "A name that is refused is no name: the time goes on.") ||
-      !expect_stays(dave,
-                    "dave came at 0.113 s and said his name at 1.7 s, within naming, 1.7003 s.") ||
-      !expect_stays(alice, "alice said her name at once."))
-    return;
-  const std::vector<std::string> heard = {"* your name?", "* here: nobody else", "* dave joined"};
-  if (expect_heard(alice, heard, "bob and carol never had a name, and went."))
-    expect_equal(s.connections(), 2U, "alice and dave are still there. connections():");
+    if (!expect_goodbye(bob, no_name, 1753ms + 300us,
+                        "bob came at 0.053 s, said nothing, and naming is 1.7003 s",
+                        "The time begins with admit().") ||
+        !expect_goodbye(
+            carol, no_name, 1797ms + 300us,
+            "carol came at 0.097 s, her names were refused at 0.7 and 1.5 s, and naming "
+            "is 1.7003 s",
+            "A name that is refused is no name: the time goes on.") ||
+        !expect_stays(
+            dave, "dave came at 0.113 s and said his name at 1.7 s, within naming, 1.7003 s.") ||
+        !expect_stays(alice, "alice said her name at once."))
+      return;
+    const std::vector<std::string> heard = {"* your name?", "* here: nobody else", "* dave joined"};
+    if (!expect_heard(alice, heard, "bob and carol never had a name, and went.") ||
+        !expect_equal(s.connections(), 2U, "alice and dave are still there. connections():"))
+      return;
+  }
+  two_have_no_name();
 }
 
 // Rule: what select cannot watch nobody takes.
@@ -119,6 +195,8 @@ TEST(SlowLine, HasItsTimeHoweverSteadilyItDrips) {
   bob.at(2800ms).sends("d\n");
   Peer& carol = s.joins("carol", 97ms).at(500ms).sends("word\nrest");
   Peer& dave = s.peer("dave").at(113ms).connects().at(600ms).sends("da");
+  Peer& erin = s.peer("erin").at(131ms).connects().at(700ms).sends("not a ");
+  erin.at(900ms).sends("name\n");
 
   s.serve_until(9s);
 
@@ -136,7 +214,10 @@ TEST(SlowLine, HasItsTimeHoweverSteadilyItDrips) {
                       "A name is a line too.") ||
       !expect_stays(bob,
                     "bob began a line at 0.4 s and finished it at 1.6 s; he began the next then, "
-                    "finished it at 2.8 s, and line is 1.3 s."))
+                    "finished it at 2.8 s, and line is 1.3 s.") ||
+      !expect_stays(erin,
+                    "erin began a line at 0.7 s and finished it at 0.9 s: a name that was refused, "
+                    "but a whole line; line is 1.3 s."))
     return;
   expect_heard(bob,
                {"* your name?", "* here: alice", "* carol joined", "carol: word",
@@ -276,9 +357,10 @@ TEST(TimedChat, SleepsUntilTheNearestEnd) {
   s.signal_at(5min, SIGWINCH);
   s.signal_at(30min, SIGWINCH);
 
-  s.serve_until(36h);
+  const std::size_t turns = s.serve_some(36h, turns_max);
 
-  if (!expect_line(bob, no_name, 8min, "bob came at 60 s, said nothing, and naming is 7 min",
+  if (!expect_few_turns(s, turns) ||
+      !expect_line(bob, no_name, 8min, "bob came at 60 s, said nothing, and naming is 7 min",
                    "Of all times the nearest ends the wait.") ||
       !expect_line(carol, line_late, 31min, "carol began a line at 1200 s, and line is 11 min",
                    "Of all times the nearest ends the wait.") ||
@@ -307,12 +389,18 @@ TEST(TimedChat, IsWokenByNobodyWhoHasLeft) {
     s.joins("erin", 113ms).at(minutes(5)).sends(std::string(2000, 'x'));
     s.joins("frank", 131ms).at(minutes(6)).sends("I go\nbecause").finishes_sending();
     Peer& grace = s.joins("grace", 6min).at(7min).sends("so ");
+    // Three have finished, and take a little later what waits for them.
+    for (int i = 0; i < 3; ++i) {
+      Peer& who = s.joins("reader-" + std::to_string(i), 370s);
+      who.at(380s).stops_reading().opens_window(5);
+      who.at(500s + i * 1s).finishes_sending().after(10s).resumes_reading();
+    }
     s.joins("henry", 7min);
     s.joins("iris", 8min);
     s.serve_until(10min);
     drops ? s.drop_all() : s.end("* that was all");
 
-    s.serve_until(36h);
+    s.serve_some(36h, turns_max);
 
     if (!expect_that(grace.saw_the_end() && s.connections() == 0,
                      "Everybody had left at 10 minutes, and connections() was not 0."))
@@ -321,10 +409,9 @@ TEST(TimedChat, IsWokenByNobodyWhoHasLeft) {
     if (!expect_that(
             waits <= 3,
             format("Everybody had left at 10 minutes, each in another way, at last by %s, and in "
-                   "the 35 hours "
-                   "after that you waited %zu times. Cancel the timers of whoever is closed, "
-                   "however it came to that.",
-                   drops ? "drop_all()" : "end()", waits)))
+                   "the time after that, until %s, you waited %zu times. Cancel the timers of "
+                   "whoever is closed, however it came to that.",
+                   drops ? "drop_all()" : "end()", shown(s.now()).c_str(), waits)))
       return;
   }
 }
@@ -363,21 +450,32 @@ TEST(TimedChat, LetsEverybodyStayWhenThereIsNoLimit) {
            .why = "The present time plus for ever overflows, and is long past.",
            .read = "The nearest of all"});
   constexpr auto never = course::Duration::max();
-  Chatting s({.naming = never, .line = never, .idle = never});
-  Peer& alice = s.joins("alice", 31ms).at(3h).sends("hello\n");
-  Peer& bob = s.peer("bob").at(53ms).connects().at(1h).sends("bob\n");
-  Peer& carol = s.joins("carol", 97ms).at(700ms).sends("wor").at(2h).sends("d\n");
+  for (const auto limit : {never, never - 1ns}) {
+    Chatting s({.naming = limit, .line = limit, .idle = limit});
+    Peer& alice = s.joins("alice", 31ms).at(3h).sends("hello\n");
+    Peer& bob = s.peer("bob").at(53ms).connects().at(1h).sends("bob\n");
+    Peer& carol = s.joins("carol", 97ms).at(700ms).sends("wor").at(2h).sends("d\n");
+    s.joins("dave", 113ms).at(30min).stops_reading().opens_window(5).at(90min).finishes_sending();
 
-  s.serve_until(4h);
+    const std::size_t turns = s.serve_some(4h, turns_max);
 
-  for (Peer* who : {&alice, &bob, &carol})
-    if (!expect_stays(
-            *who, "All three times were Duration::max(), and " + who->name() + " was sent away."))
+    const std::string story = std::string("All three times were Duration::max()") +
+                              (limit == never ? "" : " less a nanosecond, which is centuries");
+    if (!expect_few_turns(s, turns)) return;
+    for (Peer* who : {&alice, &bob, &carol})
+      if (!expect_stays(*who, story + ", and " + who->name() + " was sent away.")) return;
+    const std::vector<std::string> heard = {
+        "* your name?", "* here: nobody else", "* carol joined", "* dave joined",
+        "* bob joined", "* dave left",         "carol: word"};
+    if (!expect_heard(alice, heard,
+                      "bob said his name after an hour, dave finished sending half an hour later, "
+                      "and carol finished a line after two hours.") ||
+        !expect_equal(s.connections(), 4U,
+                      story + ". dave finished sending after 90 minutes and took nothing of what "
+                              "waited for him; his last time, `line`, was not up after four hours. "
+                              "connections():"))
       return;
-  expect_heard(
-      alice,
-      {"* your name?", "* here: nobody else", "* carol joined", "* bob joined", "carol: word"},
-      "bob said his name after an hour, and carol finished a line after two.");
+  }
 }
 
 // Rule: the chat waits for what its program waits for.
@@ -418,26 +516,31 @@ TEST(TimedChat, TellsWhoElseIsReadable) {
 
 // Rule: a chat can be moved with all that is in it.
 TEST(TimedChat, GoesOnWhenItIsMoved) {
-  explain({.rule = "A chat that was moved goes on with its clients and their times.",
+  explain({.rule = "A chat that was moved goes on with its clients and their times; the one it is "
+                   "moved into gives up its own.",
            .why = "A function that holds `this` of an object that has moved calls nobody.",
            .read = "Your task"});
-  Chatting s({.naming = 1100ms, .line = 900ms, .idle = 1700ms});
-  Peer& alice = s.joins("alice", 31ms);
-  Peer& bob = s.peer("bob").at(53ms).connects();
-  Peer& carol = s.joins("carol", 97ms).at(500ms).sends("wor");
+  {
+    Chatting s({.naming = 1100ms, .line = 900ms, .idle = 1700ms});
+    Peer& alice = s.joins("alice", 31ms);
+    Peer& bob = s.peer("bob").at(53ms).connects();
+    Peer& carol = s.joins("carol", 97ms).at(500ms).sends("wor");
 
-  s.run([&] {
-    s.take_turns_until(600ms);
-    s.server().move_house();
-    s.take_turns_until(4s);
-  });
+    s.run([&] {
+      s.take_turns_until(600ms);
+      s.server().move_house();
+      s.take_turns_until(4s);
+    });
 
-  const std::string story = "The chat was moved at 0.6 s; ";
-  const char* const advice = "Let functions hold what does not move.";
-  if (expect_goodbye(bob, no_name, 1153ms, story + "bob came at 0.053 s, naming is 1.1 s",
-                     advice) &&
-      expect_goodbye(carol, line_late, 1400ms, story + "carol began a line at 0.5 s, line is 0.9 s",
-                     advice))
-    expect_goodbye(alice, idle, 1731ms, story + "alice said her name at 0.031 s, idle is 1.7 s",
-                   advice);
+    const std::string story = "The chat was moved at 0.6 s; ";
+    const char* const advice = "Let functions hold what does not move.";
+    if (!expect_goodbye(bob, no_name, 1153ms, story + "bob came at 0.053 s, naming is 1.1 s",
+                        advice) ||
+        !expect_goodbye(carol, line_late, 1400ms,
+                        story + "carol began a line at 0.5 s, line is 0.9 s", advice) ||
+        !expect_goodbye(alice, idle, 1731ms,
+                        story + "alice said her name at 0.031 s, idle is 1.7 s", advice))
+      return;
+  }
+  is_assigned_another();
 }
