@@ -376,6 +376,12 @@ TEST(ChatServer, CanBeWokenAndSleepsElse) {
                    "at " +
                        shown(s.now()) + "."))
     return;
+  const std::size_t of_one_turn = s.waits_of_last_run().size();
+  if (!expect_that(of_one_turn <= 1,
+                   format("Nothing happened, and in one turn you waited %zu times. When the wait "
+                          "has found nobody, the turn is over.",
+                          of_one_turn)))
+    return;
   s.serve_until(25min, wake_up);
   const std::size_t waits = s.waits().size();
   if (!expect_that(waits <= waits_max,
