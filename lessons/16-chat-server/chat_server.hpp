@@ -150,9 +150,9 @@ class LineClients {
 
   /// Sends `line` and an LF to a client: what the kernel takes now, the rest in later turns, in
   /// order. Never blocks. When more than limits.unsent_max bytes would wait for it afterwards, the
-  /// client is too slow: it leaves. Whoever leaves here does so in the next step(), which has the
-  /// event: calling send() for one client after the other is safe. Nothing happens when the client
-  /// has left, is leaving, or never was.
+  /// client is too slow: it leaves. Its left event, like that of one to whom the send fails, is in
+  /// the next step(): calling send() for one client after the other is safe. Nothing happens when
+  /// the client has left, is leaving, or never was.
   void send(ClientId client, std::string_view line);
 
   /// Ends a conversation politely. The client has left from now on: nothing more that it says is
