@@ -31,7 +31,8 @@ class EchoServer {
   /// `deadline` has passed, whichever is first; does what can be done now, without waiting;
   /// returns. A deadline that has passed already still looks once. Signals neither end nor lengthen
   /// the wait. No client waits for another: of each that is ready no more than 65,536 bytes are
-  /// received in a turn, and no more than 64 clients are accepted.
+  /// received in a turn, and no more than 64 clients are accepted, those that are closed at once
+  /// included.
   ///
   /// What a client sends comes back to it as it is, in order, as soon as the kernel takes it. While
   /// 65,536 bytes or more wait for a client nothing is received from it; when no more than 16,384
@@ -40,10 +41,11 @@ class EchoServer {
   /// it, so an idle server makes no calls.
   ///
   /// A client that has finished sending is sent what is still due, and then closed. One whose
-  /// connection fails (ECONNRESET, EPIPE, …) is closed at once; the others do not notice. EPIPE
-  /// comes without a SIGPIPE, whose disposition and mask are left alone. A client whose descriptor
-  /// does not fit into an fd_set (FD_SETSIZE, 1024, or more) is closed as soon as it is accepted.
-  /// Whoever left before it was accepted is passed over, as try_accept() of lesson 11 does.
+  /// connection fails (ECONNRESET, EPIPE, …) is closed at once, before this returns; the others do
+  /// not notice. EPIPE comes without a SIGPIPE, whose disposition and mask are left alone. A client
+  /// whose descriptor does not fit into an fd_set (FD_SETSIZE, 1024, or more) is closed as soon as
+  /// it is accepted. Whoever left before it was accepted is passed over, as try_accept() of lesson
+  /// 11 does.
   ///
   /// Throws std::system_error with errno and what() naming the call when the wait fails, or accept
   /// does for a reason that is not one client's (EMFILE, …). Whoever was ready in that turn has

@@ -79,6 +79,7 @@ class Room {
   ///   one; nothing when it had no name. Its name is free from then on.
   ///
   /// Events of clients that have not joined, or have left, are ignored, and so is a second joined.
+  /// (Who has left never joins again: an id is not used twice.)
   [[nodiscard]] std::vector<Outgoing> handle(const Event& event);
 
   /// What a client is called; nothing when it has no name.
@@ -118,7 +119,7 @@ class LineClients {
   /// What step() found.
   struct Turn {
     std::vector<Event> events{};  ///< in the order in which they happened
-    std::vector<int> readable{};  ///< those of the other descriptors that are readable
+    std::vector<int> readable{};  ///< the other descriptors that are readable, in any order
   };
 
   /// One turn: waits in one select(2) until something happens to a client, one of `others`
@@ -132,35 +133,37 @@ class LineClients {
   /// bytes are received in a turn, so that nobody has to wait for one who always talks.
   ///
   /// A client that finishes sending has left, but not in the turn of its last lines: these can
-  /// still be answered by send(), and its left event is in a later turn. What came of a line
-  /// without an ending is no event. The client is still sent what waits for it, and then closed.
+  /// still be answered by send(), and its left event is in a later turn, which need not wait. What
+  /// came of a line without an ending is no event. The client is still sent what waits for it, and
+  /// then closed.
   ///
-  /// These leave at once, and what waits for them is dropped; their left event says why:
+  /// These leave at once: what waits for them is dropped, and they are closed before the step()
+  /// returns that has their left event, which says why:
   /// - "connection lost": a receive or a send failed (ECONNRESET, EPIPE, …). EPIPE comes without a
   ///   SIGPIPE, whose disposition and mask are left alone. The lines received before count.
   /// - "line too long": a line is over limits.line_max. The lines before it count.
   /// - "too slow": more than limits.unsent_max wait for it (see send()).
   ///
-  /// Throws std::system_error when the wait fails (EBADF: one of `others` is not open).
+  /// Throws std::system_error when the wait fails (EBADF: one of `others` is not open). Nothing is
+  /// lost then: the next step() goes on, and has the events.
   [[nodiscard]] Turn step(Deadline deadline, std::span<const int> others = {});
 
   /// Sends `line` and an LF to a client: what the kernel takes now, the rest in later turns, in
   /// order. Never blocks. When more than limits.unsent_max bytes would wait for it afterwards, the
-  /// client is too slow: it leaves. Whoever leaves here does so in the next step(), which has the
-  /// event: calling send() for one client after the other is safe. Nothing happens when the client
-  /// has left, is leaving, or never was.
+  /// client is too slow: it leaves. Its left event, like that of one to whom the send fails, is in
+  /// the next step(): calling send() for one client after the other is safe. Nothing happens when
+  /// the client has left, is leaving, or never was.
   void send(ClientId client, std::string_view line);
 
-  /// Ends a conversation politely: nothing more that the client says is handed out, it is sent what
-  /// waits for it, and then closed, here and now when nothing does; what has come from it by then
-  /// is received and discarded first (no more than 65,536 bytes), so that the close is no reset
-  /// (lesson 05). It has left from now on, and there are no more events of it, nor those that
-  /// step() has yet to return. Nothing else happens when it has left already.
+  /// Ends a conversation politely. The client has left from now on: nothing more that it says is
+  /// handed out, and there are no more events of it, nor those that step() has yet to return. It is
+  /// sent what waits for it, and then closed, here and now when nothing does. Before the close,
+  /// what has come from it is received and discarded, no more than 65,536 bytes, so that the close
+  /// is no reset (lesson 05). For one that has left already only its events are taken back.
   void disconnect(ClientId client);
 
   /// Ends a conversation at once: what waits for the client is dropped, and it is closed before
-  /// this returns. There are no more events of it, nor those that step() has yet to return. Nothing
-  /// else happens when it is closed already.
+  /// this returns. There are no more events of it, nor those that step() has yet to return.
   void drop(ClientId client);
 
   /// How many bytes wait to be sent to a client; 0 for one that is closed.
@@ -197,7 +200,7 @@ class ChatServer {
   /// what can be done now; returns. What happens to clients goes to the Room, and its lines to the
   /// clients. Lines that it brings to a client are sent, as far as they fit, before this returns.
   /// No more than 64 clients are accepted in a turn. One whose descriptor does not fit into an
-  /// fd_set is closed as soon as it is accepted. Throws like EchoServer::step().
+  /// fd_set is closed as soon as it is accepted, and counts. Throws like EchoServer::step().
   void step(Deadline deadline, int wake_up = -1);
 
   /// How many connections are open.

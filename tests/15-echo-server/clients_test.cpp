@@ -50,6 +50,8 @@ TEST(EchoServer, SendsWhatIsDueAndThenCloses) {
   carol.finishes_sending().resumes_reading();
   Peer& dave = s.client("dave", 583ms).finishes_sending();
 
+  s.serve_until(700ms);
+  const std::size_t sent_to = s.connections();
   s.serve_until(1900ms);
 
   const struct {
@@ -78,7 +80,12 @@ TEST(EchoServer, SendsWhatIsDueAndThenCloses) {
   expect_that(left == 0 && open == 0,
               format("All four have finished and got everything: connections() says %zu, and %zu "
                      "sockets of clients are open. Close them.",
-                     left, open));
+                     left, open)) &&
+      expect_that(sent_to == 1,
+                  format("At 0.7 s three had got all and were closed, and 70 bytes waited for bob, "
+                         "who had finished: connections() said %zu. He is connected until he is "
+                         "closed.",
+                         sent_to));
 }
 
 // Rule: the failure of one connection is that client's alone.
@@ -120,8 +127,8 @@ TEST(EchoServer, ClosesWhoFails) {
          bob.at(347ms).sends("hello");
        }}};
   for (const auto& [what, arrange] : cases) {
-    Echoing s;
     install_sigpipe_handler();
+    Echoing s;
     Peer& bob = s.client("bob", 7ms);
     Peer& alice = s.client("alice", 31ms);
     arrange(s, bob);
@@ -149,6 +156,18 @@ TEST(EchoServer, ClosesWhoFails) {
                      "SIGPIPE is not handled as it was before. MSG_NOSIGNAL leaves it alone."))
       return;
   }
+
+  Echoing s;
+  s.client("alice", 31ms);
+  s.client("bob", 53ms).at(347ms).resets();
+  s.serve_until(100ms);
+  s.step(1s);
+  const std::size_t open = s.open_clients(), connections = s.connections();
+  expect_that(open == 1 && connections == 1,
+              format("bob reset the connection, and when step() had met that and returned, at %s, "
+                     "%zu sockets of clients were open, and connections() said %zu. Close him in "
+                     "the same turn: the next one may be an hour away.",
+                     shown(s.now()).c_str(), open, connections));
 }
 
 // Rule: the lowest free number is given to whoever comes next (lesson 01), also within a turn.

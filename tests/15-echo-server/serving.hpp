@@ -2,6 +2,8 @@
 /// A server that takes turns, and the world around it: for lessons 15, 16 and 18.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -17,6 +19,13 @@
 #include "simulation/text.hpp"
 
 namespace grader {
+
+/// Gives the socket `fd`, or those that the listener `fd` is going to accept, room for more than a
+/// program may receive in a turn, so that so much can lie there (with Peer::window_to_program()).
+inline void holds_much(int fd) {
+  const int bytes = 1 << 20;
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
 
 /// How a turn ended: it returned, or it threw.
 struct TurnOutcome {

@@ -1,5 +1,5 @@
-// The graded checks of lesson 16: the chat server. Those of its two parts are in room_test.cpp and
-// line_clients_test.cpp.
+// The graded checks of lesson 16: the chat server. Those of its two parts are in room_test.cpp, and
+// in line_clients_test.cpp and leaving_test.cpp.
 #include "16-chat-server/chat_server.hpp"
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../15-echo-server/serving.hpp"
+#include "09-deadlines/deadlines.hpp"
 #include "scenario/check.hpp"
 #include "simulation/text.hpp"
 
@@ -21,9 +22,20 @@ namespace {
 
 using Chat = Serving<course::ChatServer>;
 
+// Shows only what follows the lines that are right.
 bool expect_received(const Peer& who, const std::string& wanted, const std::string& sentence,
                      Where where = Where::here()) {
-  return expect_equal(who.received(), wanted, sentence + " " + who.name() + " was to get:", where);
+  const std::string& got = who.received();
+  std::size_t same = 0;
+  while (same < std::min(got.size(), wanted.size()) && got[same] == wanted[same]) ++same;
+  const std::size_t begin = same == 0 ? 0 : wanted.rfind('\n', same - 1) + 1;
+  std::string behind;
+  if (begin > 0) {
+    const std::size_t last = begin == 1 ? 0 : wanted.rfind('\n', begin - 2) + 1;
+    behind = " behind " + quoted(wanted.substr(last, begin - last), 60);
+  }
+  return expect_equal(got.substr(begin), wanted.substr(begin),
+                      sentence + " " + who.name() + " was to get" + behind + ":", where);
 }
 
 // When the first byte of `text` came to this peer.
@@ -51,18 +63,18 @@ TEST(ChatServer, PassesLinesOn) {
            .why = "That is all a chat is.",
            .read = "Three parts"});
   Chat s;
-  s.start();
+  s.start(course::LineLimits{.line_max = 30});
   Peer& alice = s.peer("alice").at(31ms).connects().at(53ms).sends("alice\n");
   Peer& bob = s.peer("bob").at(97ms).connects().sends("bo").at(131ms).sends("b\r\n");
   Peer& carol = s.peer("carol").at(150ms).connects();
   alice.at(347ms).sends("hello, ").at(583ms).sends("bob!\nhow are you?\n");
-  bob.at(700ms).sends("fine\n").at(1219ms).sends("bye\n" + std::string(2'000, 'x'));
+  bob.at(700ms).sends("fine\n").at(1219ms).sends("bye\n" + std::string(31, 'x'));
 
   s.serve_until(1900ms);
 
   const std::string start =
       "alice, bob and carol connected; alice and bob said their names, "
-      "alice two lines, bob two, and then far too long a line.";
+      "alice two lines, bob two, and then 31 bytes, where line_max was 30.";
   if (!expect_received(
           bob, "* your name?\n* here: alice\nalice: hello, bob!\nalice: how are you?\n", start) ||
       !expect_received(alice,
@@ -308,8 +320,8 @@ TEST(ChatServer, GoesOnWhenAcceptFails) {
       !expect_that(code.value() == EMFILE && s.now() == Time(583ms),
                    "accept said EMFILE at 0.583 s, and step() was to throw it.") ||
       !expect_that(arrival(bob, "alice: hello") == Time(583ms),
-                   "In that turn alice said \"hello\", and to bob it " +
-                       came(arrival(bob, "alice: hello")) + "."))
+                   "In the turn in which accept said EMFILE alice said \"hello\", and to bob it " +
+                       came(arrival(bob, "alice: hello")) + ". Serve first, and throw then."))
     return;
   s.serve_until(1900ms);
   expect_received(dave, "* your name?\n", "After that accept worked again.") &&
@@ -353,14 +365,22 @@ TEST(ChatServer, CanBeWokenAndSleepsElse) {
   Chat s;
   s.start();
   Peer& stop = s.peer("the pipe").at(26min).sends("!");
-  const int wake_up = stop.pipe_to_program();
-  s.peer("alice").at(31ms).connects().sends("alice\n").at(12min).sends("anybody?\n");
+  const int wake_up = s.lend_at(stop.pipe_to_program(), 0);
+  Peer& alice = s.peer("alice").at(31ms).connects().sends("alice\n").at(12min).sends("anybody?\n");
   s.peer("bob").at(53ms).connects().sends("bob\n").at(97ms).finishes_sending();
+  Peer& carol = s.peer("carol").at(131ms).connects().sends("carol\n");
+  alice.at(27min).sends("good night\n");
   s.step(20ms, wake_up);
   if (!expect_that(s.now() == Time(20ms),
                    "Nothing happened, and step() with 0.02 s for it returned "
                    "at " +
                        shown(s.now()) + "."))
+    return;
+  const std::size_t of_one_turn = s.waits_of_last_run().size();
+  if (!expect_that(of_one_turn <= 1,
+                   format("Nothing happened, and in one turn you waited %zu times. When the wait "
+                          "has found nobody, the turn is over.",
+                          of_one_turn)))
     return;
   s.serve_until(25min, wake_up);
   const std::size_t waits = s.waits().size();
@@ -376,10 +396,19 @@ TEST(ChatServer, CanBeWokenAndSleepsElse) {
                        shown(s.now()) + "."))
     return;
   s.step(3min, wake_up);
-  expect_that(s.now() == Time(26min),
-              "wake_up was still readable, for step() only looks at it; and "
-              "step() waited until " +
-                  shown(s.now()) + ".");
+  if (!expect_that(s.now() == Time(26min),
+                   "wake_up was still readable, for step() only looks at it; and "
+                   "step() waited until " +
+                       shown(s.now()) + "."))
+    return;
+  s.run([] { (void)course::select_until({}, {}, {}, course::Deadline::after(2min)); });
+  s.step(3min, wake_up);
+  s.run([] {});
+  expect_that(arrival(carol, "alice: good night") == Time(28min),
+              "Before the next turn, at 28 minutes, alice had said \"good night\", and wake_up was "
+              "still readable; to carol her line " +
+                  came(arrival(carol, "alice: good night")) +
+                  ". Whatever happened in that turn counts all the same.");
 }
 
 // Rule: what a server owns ends with it.
@@ -394,12 +423,22 @@ TEST(ChatServer, OwnsItsConnections) {
   Peer& bob =
       s.peer("bob").window(5).at(2ms).connects().stops_reading().at(583ms).resumes_reading();
   s.serve_until(97ms);
+  int its_listener = -1;
+  const std::size_t open_before = s.open_descriptors().size();
+  std::size_t open_after = 0;
   s.run([&] {
-    const auto anywhere = course::Endpoint::numeric("127.0.0.1", 0);
-    course::ChatServer other(course::listen_on(anywhere, 1));
-    other = std::move(s.server());  // which closes the listener that it had
+    course::Fd listener = course::listen_on(course::Endpoint::numeric("127.0.0.1", 0), 1);
+    its_listener = listener.get();
+    course::ChatServer other(std::move(listener));
+    other = std::move(s.server());
+    open_after = s.open_descriptors().size();
     s.server() = course::ChatServer(std::move(other));
   });
+  if (!expect_that(open_after == open_before,
+                   format("A server was moved into another one, which had a listener, %d. That one "
+                          "was to give up its own at once, and did not close it.",
+                          its_listener)))
+    return;
   alice.at(347ms).sends("still there?\n");
   s.serve_until(400ms);
   const std::size_t connections = s.server().connections();

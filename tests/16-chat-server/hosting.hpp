@@ -28,6 +28,29 @@ inline std::string told(const course::Event& event) {
   return event.text.empty() ? "left" : "left (" + event.text + ")";
 }
 
+/// `text` so many times.
+inline std::string repeated(const std::string& text, std::size_t times) {
+  std::string all;
+  for (std::size_t i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+/// When the other side noticed that the program had closed the connection.
+inline std::optional<Time> closed_at(const Peer& who) {
+  return who.end_at() ? who.end_at() : who.reset_at();
+}
+
+/// Fails when `who` was not closed at `wanted`. `sentence` says what happened then.
+inline bool expect_closed_at(const Peer& who, Time wanted, const std::string& sentence,
+                             Where where = Where::here()) {
+  const auto got = closed_at(who);
+  return expect_that(got == wanted,
+                     sentence + " " + who.name() + "'s connection was to be closed at " +
+                         shown(wanted) + ", and " +
+                         (got ? "was closed at " + shown(*got) : "never was") + ".",
+                     where);
+}
+
 /// LineClients that are the program's, turn by turn.
 class Hosting : public Scenario {
  public:
@@ -121,6 +144,17 @@ class Hosting : public Scenario {
   bool expect_events(const Peer& who, const std::string& wanted, const std::string& sentence,
                      Where where = Where::here()) const {
     return expect_equal(Plain{events_of(who)}, Plain{wanted}, sentence, where);
+  }
+
+  /// Fails when that event of this client, counted from 0, was not returned at `wanted`. `sentence`
+  /// says what happened then.
+  bool expect_event_at(const Peer& who, std::size_t number, Time wanted,
+                       const std::string& sentence, Where where = Where::here()) const {
+    const auto got = time_of(who, number);
+    return expect_that(got == wanted,
+                       sentence + " The event was to be returned at " + shown(wanted) +
+                           ", and was " + (got ? "at " + shown(*got) : "not") + ".",
+                       where);
   }
 
  private:

@@ -7,6 +7,7 @@
 
 #include "16-chat-server/chat_server.hpp"
 #include "hosting.hpp"
+#include "runner/check_process.hpp"
 #include "scenario/check.hpp"
 #include "simulation/text.hpp"
 
@@ -106,6 +107,9 @@ class InARoom {
   std::string story_;
 };
 
+// For a crash, which no expectation can explain: the report says it after the verdict.
+void note(const std::string& text) { put(current_recording().hint, text); }
+
 constexpr const char* name_rule = "! a name has 1 to 16 letters, digits, - or _";
 
 }  // namespace
@@ -122,14 +126,14 @@ TEST(Room, AsksForANameAndLetsIn) {
   const char* rule =
       "A newcomer hears who is here, in the order in which they came in; all others "
       "who have a name hear of the newcomer.";
-  r.then(joined(7), {{7, {"* your name?"}}}, "Only who joins is asked for its name.") &&
-      r.calls(7, std::nullopt) && r.then(joined(3), {{3, {"* your name?"}}}, rule) &&
-      r.then(says(3, "carol"), {{3, {"* here: nobody else"}}}, rule) && r.calls(3, "carol") &&
+  r.then(joined(3), {{3, {"* your name?"}}}, "Only who joins is asked for its name.") &&
+      r.calls(3, std::nullopt) && r.then(joined(7), {{7, {"* your name?"}}}, rule) &&
+      r.then(says(7, "carol"), {{7, {"* here: nobody else"}}}, rule) && r.calls(7, "carol") &&
       r.then(joined(5), {{5, {"* your name?"}}}, rule) &&
-      r.then(says(7, "ada"), {{7, {"* here: carol"}}, {3, {"* ada joined"}}}, rule) &&
+      r.then(says(3, "ada"), {{3, {"* here: carol"}}, {7, {"* ada joined"}}}, rule) &&
       r.then(says(5, "bob"),
              {{5, {"* here: carol ada"}}, {3, {"* bob joined"}}, {7, {"* bob joined"}}}, rule) &&
-      r.calls(5, "bob") && r.calls(7, "ada") && r.calls(4, std::nullopt);
+      r.calls(5, "bob") && r.calls(3, "ada") && r.calls(4, std::nullopt);
 }
 
 // Rule: a name is short and plain, so that a line is never mistaken for another.
@@ -170,17 +174,17 @@ TEST(Room, GivesANameToOneOnly) {
            .read = "The rules of the room"});
   Scenario s;
   InARoom r(s);
-  r.has(1, "ada");
+  r.has(7, "ada");
   r.given({joined(2), joined(3)});
-  r.then(says(2, "ada"), {{2, {"! ada is taken"}}}, "Client 1 is called so.") &&
+  r.then(says(2, "ada"), {{2, {"! ada is taken"}}}, "Client 7 is called so.") &&
       r.calls(2, std::nullopt) &&
-      r.then(says(2, "Ada"), {{2, {"* here: ada"}}, {1, {"* Ada joined"}}},
+      r.then(says(2, "Ada"), {{2, {"* here: ada"}}, {7, {"* Ada joined"}}},
              "Upper and lower case differ.") &&
       r.then(says(3, "Ada"), {{3, {"! Ada is taken"}}}, "Client 2 is called so.") &&
-      r.then(left(1), {{2, {"* ada left"}}}, "All others hear that it left.") &&
+      r.then(left(7), {{2, {"* ada left"}}}, "All others hear that it left.") &&
       r.then(says(3, "ada"), {{3, {"* here: Ada"}}, {2, {"* ada joined"}}},
              "A name is free when its client has left.") &&
-      r.calls(3, "ada") && r.calls(1, std::nullopt);
+      r.calls(3, "ada") && r.calls(7, std::nullopt);
 }
 
 // Rule: what one says, all others hear, as it is.
@@ -266,14 +270,30 @@ TEST(Room, IsAPlainValue) {
   r.has(2, "bob");
   r.given({joined(3)});
   other.has(1, "zoe");
+  std::vector<course::Outgoing> heard;
   s.run([&] {
     course::Room copy(*r.room());
-    *other.room() = *r.room();                               // assigned,
+    *other.room() = *r.room();  // assigned,
+    heard = copy.handle(says(1, "hi"));
     (void)copy.handle(left(2));                              // and a copy that goes its own way
     *other.room() = course::Room(std::move(*other.room()));  // moved there and back
     const course::Room& same = *other.room();
     *other.room() = same;  // assigned to itself
   });
+  if (!expect_that(heard == std::vector<course::Outgoing>{{2, "ada: hi"}},
+                   format("A room with ada and bob was copied. In the copy, made by the "
+                          "constructor, ada said \"hi\", and %zu lines came out instead of one, "
+                          "\"ada: hi\" for bob.",
+                          heard.size())))
+    return;
+  note(
+      "Just then a copy was assigned to a room that had been moved from. There is nothing left in "
+      "that one to assign to: give it a new State");
+  s.run([&] {
+    const course::Room kept(std::move(*other.room()));
+    *other.room() = kept;
+  });
+  note({});
   r.then(says(1, "hello"), {{2, {"ada: hello"}}}, "bob left a copy of the room, not this one.") &&
       other.calls(1, "ada") && other.calls(2, "bob") &&
       other.then(says(3, "carol"),

@@ -1,4 +1,5 @@
-// A slot for each descriptor; master sets that are kept up to date; who is gone is closed at once.
+// A slot for each descriptor; master sets that are kept up to date; who is gone is closed at once;
+// what waits is tried in every turn, whether there is room or not.
 #include <sys/select.h>
 #include <sys/socket.h>
 
@@ -255,7 +256,7 @@ LineClients::Turn LineClients::step(Deadline deadline, std::span<const int> othe
   }
   for (int fd = 0; fd < FD_SETSIZE; ++fd) {
     const auto& slot = s.slots[static_cast<std::size_t>(fd)];
-    if (slot && FD_ISSET(fd, &writable) && !s.flush(*slot)) continue;
+    if (slot && !s.flush(*slot)) continue;  // who has no room says EAGAIN, and that is all
     if (slot && FD_ISSET(fd, &readable)) s.receive(*slot);
   }
   std::swap(turn.events, s.events);

@@ -110,9 +110,12 @@ void LessonConsole::summarize(const std::vector<CheckResult>& results, const Tal
   else if (tally.failed == 0 && not_started != results.end())
     text += " The next function to write: " + not_started->not_started + ".";
   else if (tally.failed > 1)
-    text += " To read another one: build/grade " + lesson_.substr(0, 2) + " \"" +
-            title_of_last_failed(results) + "\"";
-  std::fprintf(speaks_tap_ ? stderr : stdout, "\n%s", paragraph(text, 0).c_str());
+    text += " To read another one:";
+  std::string summary = paragraph(text, 0);
+  if (tally.failed > 1)  // in a line of its own, however long: it is there to be copied
+    summary +=
+        "  build/grade " + lesson_.substr(0, 2) + " \"" + title_of_last_failed(results) + "\"\n";
+  std::fprintf(speaks_tap_ ? stderr : stdout, "\n%s", summary.c_str());
   std::fflush(nullptr);
 }
 
