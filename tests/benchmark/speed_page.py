@@ -203,10 +203,11 @@ STYLE = """\
 }
 """
 WIDTH, HEIGHT = 720, 330
+# Title, loads, the numbers at the axis, and whether that is logarithmic: when all talk, it is the first few that matter.
 PANELS = (
-    ("1 message in flight", one_in_flight),
-    ("16 messages in flight", many_in_flight),
-    ("one talks, others silent", mostly_silent),
+    ("1 message in flight", one_in_flight, (1, 50, 1000), True),
+    ("16 messages in flight", many_in_flight, (1, 50, 1000), True),
+    ("one talks, others silent", mostly_silent, (1, 500, 1000), False),
 )
 PANEL_LEFT, PANEL_WIDTH, PANEL_STEP = 46, 176, 232
 PANEL_TOP, PANEL_BOTTOM = 96, 270
@@ -218,14 +219,15 @@ def ceiling(value):
     return next(m * scale for m in (1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10) if m * scale >= value)
 
 
-def panel(recording, index, title, kind):
+def panel(recording, index, title, kind, ticks, is_logarithmic):
     left = PANEL_LEFT + index * PANEL_STEP
     loads = recording.loads(kind)
     top_us = ceiling(max(recording.cpu_us(name, load) for name in recording.servers for load in loads))
     most = max(load[0] for load in loads)
 
-    def x(load):
-        return left + PANEL_WIDTH * load[0] / most
+    def x(connections):
+        part = math.log(connections) / math.log(most) if is_logarithmic else connections / most
+        return left + PANEL_WIDTH * part
 
     def y(value):
         return PANEL_BOTTOM - (PANEL_BOTTOM - PANEL_TOP) * value / top_us
@@ -236,13 +238,13 @@ def panel(recording, index, title, kind):
         parts.append(
             f'<text class="soft" text-anchor="end" x="{left - 6}" y="{y(value) + 4:.1f}">{value:g}</text>'
         )
-    for connections in (1, most // 2, most):
+    for connections in ticks:
         parts.append(
-            f'<text class="soft" text-anchor="middle" x="{x((connections,)):.1f}" '
+            f'<text class="soft" text-anchor="middle" x="{x(connections):.1f}" '
             f'y="{PANEL_BOTTOM + 18}">{connections:,}</text>'
         )
     for name in reversed(recording.servers):
-        points = " ".join(f"{x(load):.1f},{y(recording.cpu_us(name, load)):.1f}" for load in loads)
+        points = " ".join(f"{x(load[0]):.1f},{y(recording.cpu_us(name, load)):.1f}" for load in loads)
         parts.append(f'<polyline class="curve {name}" points="{points}"/>')
     return parts
 
@@ -259,17 +261,17 @@ def plot(recording):
         "Microseconds of the server's processor time per message, over the number of connections</text>",
     ]
     for index, name in enumerate(recording.servers):
-        left = PANEL_LEFT + index * 132
+        left = PANEL_LEFT + index * 136
         parts.append(f'<path class="curve {name}" d="M{left} 32h26"/>')
         parts.append(f'<text x="{left + 34}" y="36">{NAMES[name]}</text>')
-    for index, (title, kind) in enumerate(PANELS):
-        parts += panel(recording, index, title, kind)
+    for index, one in enumerate(PANELS):
+        parts += panel(recording, index, *one)
     return "\n".join(parts + ["</svg>", ""])
 
 
 def described(recording):
     sentences = []
-    for title, kind in PANELS:
+    for title, kind, *_ in PANELS:
         for name in recording.servers:
             values = ", ".join(
                 f"{number(recording.cpu_us(name, load))} at {load[0]:,}" for load in recording.loads(kind)
