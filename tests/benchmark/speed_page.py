@@ -223,7 +223,7 @@ def panel(recording, index, title, kind, ticks, is_logarithmic):
     left = PANEL_LEFT + index * PANEL_STEP
     loads = recording.loads(kind)
     top_us = ceiling(max(recording.cpu_us(name, load) for name in recording.servers for load in loads))
-    most = max(load[0] for load in loads)
+    most = max(2, *(load[0] for load in loads))
 
     def x(connections):
         part = math.log(connections) / math.log(most) if is_logarithmic else connections / most
