@@ -82,6 +82,17 @@ void two_have_no_name() {
                        story.c_str(), connections.value_or(2)));
 }
 
+// Three clients run out of time, each in another way.
+bool expect_each_in_its_time(Peer& alice, Peer& bob, Peer& carol, const std::string& story,
+                             const char* advice, Where where = Where::here()) {
+  return expect_goodbye(bob, no_name, 1153ms, story + "bob came at 0.053 s, naming is 1.1 s",
+                        advice, where) &&
+         expect_goodbye(carol, line_late, 1400ms,
+                        story + "carol began a line at 0.5 s, line is 0.9 s", advice, where) &&
+         expect_goodbye(alice, idle, 1731ms,
+                        story + "alice said her name at 0.031 s, idle is 1.7 s", advice, where);
+}
+
 }  // namespace
 
 // Rule: who does not say who it is goes.
@@ -434,13 +445,7 @@ TEST(TimedChat, LooksAtTheClockThatNobodySets) {
     const std::string story = format("The wall clock was set %s by two hours at 0.7 s; ",
                                      jump > Time{} ? "forward" : "back");
     const char* const advice = "Ask std::chrono::steady_clock what time it is.";
-    if (!expect_goodbye(bob, no_name, 1153ms, story + "bob came at 0.053 s, naming is 1.1 s",
-                        advice) ||
-        !expect_goodbye(carol, line_late, 1400ms,
-                        story + "carol began a line at 0.5 s, line is 0.9 s", advice) ||
-        !expect_goodbye(alice, idle, 1731ms,
-                        story + "alice said her name at 0.031 s, idle is 1.7 s", advice))
-      return;
+    if (!expect_each_in_its_time(alice, bob, carol, story, advice)) return;
   }
 }
 
@@ -534,13 +539,7 @@ TEST(TimedChat, GoesOnWhenItIsMoved) {
 
     const std::string story = "The chat was moved at 0.6 s; ";
     const char* const advice = "Let functions hold what does not move.";
-    if (!expect_goodbye(bob, no_name, 1153ms, story + "bob came at 0.053 s, naming is 1.1 s",
-                        advice) ||
-        !expect_goodbye(carol, line_late, 1400ms,
-                        story + "carol began a line at 0.5 s, line is 0.9 s", advice) ||
-        !expect_goodbye(alice, idle, 1731ms,
-                        story + "alice said her name at 0.031 s, idle is 1.7 s", advice))
-      return;
+    if (!expect_each_in_its_time(alice, bob, carol, story, advice)) return;
   }
   is_assigned_another();
 }

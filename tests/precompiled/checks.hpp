@@ -1,4 +1,5 @@
-// Precompiled for checks. Nothing may rely on it; CI builds without it once.
+// Precompiled for checks and scenarios. Nothing may rely on it; CI builds the lessons' checks
+// without it once.
 #include <algorithm>
 #include <array>
 #include <chrono>

@@ -1,4 +1,4 @@
-// Precompiled for the files of facts. Nothing may rely on it; CI builds without it once.
+// Precompiled for the files of facts. Nothing may rely on it.
 #include <gtest/gtest.h>
 
 #include <chrono>
