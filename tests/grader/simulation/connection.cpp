@@ -1,9 +1,11 @@
 #include "simulation/connection.hpp"
 
 #include <limits.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 
+#include "libc/real_libc.hpp"
 #include "simulation/settle.hpp"
 
 namespace grader {
@@ -41,6 +43,11 @@ std::uint64_t Connection::fits(std::uint64_t wanted, std::uint64_t size) const {
   const std::uint64_t now = room();
   const bool is_atomic = is_pipe() && size <= PIPE_BUF && size <= window_bytes;
   return is_atomic && now < wanted ? 0 : std::min(wanted, now);
+}
+
+void make_roomy(int socket) {
+  const int bytes = 1 << 20;  // what net.core.rmem_max allows of it (socket(7)) is enough
+  real().setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
 }
 
 }  // namespace grader

@@ -40,8 +40,7 @@ struct Connection {
   /// How many more bytes the program may have under way to the peer.
   [[nodiscard]] std::uint64_t room() const;
 
-  /// Half of what a receive buffer takes by default (tcp(7), tcp_rmem): the kernel's window, which
-  /// varies, never decides how much has come.
+  /// Half of what a receive buffer takes by default (tcp(7), tcp_rmem), as many programs see it.
   static constexpr std::uint64_t default_unread_max_bytes = 32'768;
   std::uint64_t unread_max_bytes = default_unread_max_bytes;
 
@@ -68,5 +67,9 @@ struct Connection {
  private:
   [[nodiscard]] std::uint64_t room_when_writable() const;
 };
+
+/// Gives the socket, which listens or is yet to connect, a receive buffer so large that the
+/// kernel's window never decides how much has come: it varies, and opens in steps of half a buffer.
+void make_roomy(int socket);
 
 }  // namespace grader

@@ -34,9 +34,15 @@ auto checked(Simulation& simulation, const char* what, Call result) {
   return result;
 }
 
-int listen_at(Simulation& simulation, Network::Use use) {
+int open_socket(Simulation& simulation, int family) {
   const int fd = Simulation::out_of_the_way(
-      checked(simulation, "socket", real().socket(AF_INET, SOCK_STREAM, 0)));
+      checked(simulation, "socket", real().socket(family, SOCK_STREAM, 0)));
+  if (!simulation.driver) make_roomy(fd);
+  return fd;
+}
+
+int listen_at(Simulation& simulation, Network::Use use) {
+  const int fd = open_socket(simulation, AF_INET);
   const sockaddr_in address = Network::real_address(use, 0);
   checked(simulation, "bind",
           real().bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address));
@@ -63,8 +69,7 @@ void Peer::take(int peer_fd) {
 int Peer::connected() {
   const int listener = listen_at(simulation_, Network::Use::peers);
   const sockaddr_in address = Network::real_address(Network::Use::peers, local_port(listener));
-  const int fd = Simulation::out_of_the_way(
-      checked(simulation_, "socket", real().socket(AF_INET, SOCK_STREAM, 0)));
+  const int fd = open_socket(simulation_, AF_INET);
   checked(simulation_, "connect",
           real().connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address));
   const int program_fd =
@@ -135,8 +140,7 @@ bool Peer::try_connect(std::uint16_t port, Where where) {
   sockaddr_storage to{};
   socklen_t length = sizeof to;
   real().getsockname(listener, reinterpret_cast<sockaddr*>(&to), &length);
-  const int fd = Simulation::out_of_the_way(
-      checked(simulation_, "socket", real().socket(to.ss_family, SOCK_STREAM, 0)));
+  const int fd = open_socket(simulation_, to.ss_family);
   sockaddr_in own = Network::real_address(Network::Use::peers, 0);
   if (to.ss_family == AF_INET)  // IPv6, which only real time has, knows one loopback address
     checked(simulation_, "bind", real().bind(fd, reinterpret_cast<sockaddr*>(&own), sizeof own));

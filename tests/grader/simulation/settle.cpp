@@ -14,6 +14,7 @@ namespace grader {
 namespace {
 
 constexpr Time settle_time_max = 10s;
+constexpr Time kept_back_time_max = 1s;
 constexpr int looks_before_sleeping = 50;
 
 Time real_now() {
@@ -23,7 +24,7 @@ Time real_now() {
 }
 
 template <class Condition>
-bool wait_until(Condition holds) {
+bool wait_until(Condition holds, Time time_max = settle_time_max) {
   if (holds()) return true;
   const Time start = real_now();
   for (int look = 0;; ++look) {
@@ -32,7 +33,7 @@ bool wait_until(Condition holds) {
       const timespec pause{0, 20'000};
       real().nanosleep(&pause, nullptr);
     }
-    if (real_now() - start > settle_time_max) return false;
+    if (real_now() - start > time_max) return false;
   }
 }
 
@@ -51,9 +52,8 @@ std::uint64_t not_sent(int fd) {
   return static_cast<std::uint64_t>(count);
 }
 
-bool has_arrived(std::uint64_t sent, int from, std::uint64_t read, int to) {
-  return sent - not_sent(from) <= read + static_cast<std::uint64_t>(bytes_to_read(to)) ||
-         is_tcp_closed(to);
+bool has_arrived(std::uint64_t sent, std::uint64_t read, int to) {
+  return sent <= read + static_cast<std::uint64_t>(bytes_to_read(to)) || is_tcp_closed(to);
 }
 
 // The kernel's tcp_info as far as it is needed here (linux/tcp.h); the C library's ends earlier.
@@ -64,15 +64,25 @@ struct LongTcpInfo {
 static_assert(sizeof(tcp_info) == 104);
 
 // FIONREAD stops at the urgent mark, so the receiver's own count is asked.
-bool has_reached_the_program(const Connection& c) {
-  if (!c.peer_sent_urgent) return has_arrived(c.peer_sent, c.peer_fd, c.program_read, c.program_fd);
+bool has_reached_the_program(const Connection& c, std::uint64_t sent) {
+  if (!c.peer_sent_urgent) return has_arrived(sent, c.program_read, c.program_fd);
   LongTcpInfo info{};
   socklen_t length = sizeof info;
   const bool is_told =
       real().getsockopt(c.program_fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
       length == sizeof info;
-  return !is_told || info.known.tcpi_state == TCP_CLOSE ||
-         c.peer_sent - not_sent(c.peer_fd) <= info.bytes_received;
+  return !is_told || info.known.tcpi_state == TCP_CLOSE || sent <= info.bytes_received;
+}
+
+// Waits until all bytes have arrived that a side was given to send. What fits into any buffer may
+// be kept back by the kernel for a moment only; else, or when the moment is over, a closed window
+// keeps it, and only what has left is waited for.
+template <class Arrived>
+bool wait_for_bytes(std::uint64_t sent, std::uint64_t read, std::uint64_t fits, int from,
+                    Arrived arrived) {
+  if (sent - read <= fits && wait_until([&] { return arrived(sent); }, kept_back_time_max))
+    return true;
+  return wait_until([&] { return arrived(sent - not_sent(from)); });
 }
 
 }  // namespace
@@ -135,10 +145,13 @@ bool settle(const Connection& c) {
   if (c.is_pipe()) return true;
   const bool both = c.program_fd >= 0 && c.peer_fd >= 0;
   if (both && !c.peer_reset) {
-    if (!wait_until([&] { return has_reached_the_program(c); }) || !wait_until([&] {
-          return has_arrived(c.program_sent, c.program_fd, c.peer_read, c.peer_fd);
-        }))
-      return false;
+    const bool have_arrived =
+        wait_for_bytes(c.peer_sent, c.program_read, Connection::default_unread_max_bytes, c.peer_fd,
+                       [&](std::uint64_t sent) { return has_reached_the_program(c, sent); }) &&
+        wait_for_bytes(
+            c.program_sent, c.peer_read, Connection::default_window_bytes, c.program_fd,
+            [&](std::uint64_t sent) { return has_arrived(sent, c.peer_read, c.peer_fd); });
+    if (!have_arrived) return false;
   }
   const bool peer_fin_is_out = c.peer_finished && (c.peer_fd < 0 || not_sent(c.peer_fd) == 0);
   if (c.program_fd >= 0 && peer_fin_is_out && !c.peer_reset &&

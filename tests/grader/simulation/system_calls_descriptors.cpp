@@ -129,6 +129,7 @@ Answer SystemCalls::socket(int domain, int type, int protocol) {
   // An IPv6 stream socket is an IPv4 one on the loopback behind the scenes: see Address.
   const int fd = real().socket(is_stream ? AF_INET : domain, type, is_stream ? 0 : protocol);
   if (fd < 0) return failed("socket", -1, call, errno);
+  if (is_stream && !simulation_.driver) make_roomy(fd);
   auto file = new_file(is_stream ? OpenFile::Kind::stream_socket : OpenFile::Kind::other_socket,
                        "a socket");
   file->family = domain;
