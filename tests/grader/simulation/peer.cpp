@@ -314,8 +314,15 @@ Time Peer::due(const Step& step) const {
   return std::max(step.not_before.value_or(Time{}), last_done_ + step.delay);
 }
 
-bool Peer::run_due() {
-  bool did_something = is_reading_ && drain(received_max_bytes);
+pollfd Peer::look() const {
+  const bool is_over = reset_at_ || !is_reading_ || filler_.is_there();
+  const bool only_writes = connection_.medium == Connection::Medium::pipe_to_program;
+  const auto events = static_cast<short>(end_at_ ? 0 : POLLIN);  // a reset shows always
+  return {is_over || only_writes ? -1 : connection_.peer_fd, events, 0};
+}
+
+bool Peer::run_due(bool has_news) {
+  bool did_something = has_news && is_reading_ && drain(received_max_bytes);
   const bool listens_and_waits =
       !was_connected_ && std::any_of(simulation_.hosts.begin(), simulation_.hosts.end(),
                                      [this](const auto& host) { return host.second.peer == this; });
@@ -348,9 +355,8 @@ std::optional<Time> Peer::next() const {
 }
 
 int Peer::reads_from() const {
-  const bool has_no_more = end_at_ || reset_at_ || !is_reading_ || filler_.is_there();
-  const bool only_writes = connection_.medium == Connection::Medium::pipe_to_program;
-  return has_no_more || only_writes ? -1 : connection_.peer_fd;
+  const pollfd entry = look();
+  return entry.events == 0 ? -1 : entry.fd;
 }
 
 std::string Peer::unfinished() const {

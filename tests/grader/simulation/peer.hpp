@@ -2,6 +2,8 @@
 /// One participant on the other side: what it does, what it waits for, what it got.
 #pragma once
 
+#include <poll.h>
+
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -145,7 +147,8 @@ class Peer {
 
   // For the simulation:
   Connection& connection() { return connection_; }
-  bool run_due();                                  ///< does what is due; true: it did something
+  [[nodiscard]] pollfd look() const;               ///< what poll(2) has to be asked for run_due()
+  bool run_due(bool has_news);                     ///< does what is due; true: it did something
   [[nodiscard]] int reads_from() const;            ///< where it awaits bytes; -1: nowhere
   [[nodiscard]] std::optional<Time> next() const;  ///< when it will do something by itself
   [[nodiscard]] std::string unfinished()

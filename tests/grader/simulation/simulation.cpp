@@ -145,9 +145,20 @@ void Simulation::run_due() {
   for (bool again = true; again;) {
     again = false;
     while (events.run_one(clock.now()) || (is_turn && signals.run_one(clock.now()))) again = true;
-    for (const auto& peer : peers_) again |= peer->run_due();
+    again |= run_peers();
     if (!again && is_turn) again = other_threads.run_one(clock.now());
   }
+}
+
+// One look at all of them, for a check may have hundreds.
+bool Simulation::run_peers() {
+  looks_.clear();
+  for (const auto& peer : peers_) looks_.push_back(peer->look());
+  const bool is_told = real().poll(looks_.data(), looks_.size(), 0) >= 0;
+  bool did_something = false;
+  for (std::size_t i = 0; i < looks_.size(); ++i)
+    did_something |= peers_[i]->run_due(!is_told || looks_[i].revents != 0);
+  return did_something;
 }
 
 std::optional<Time> Simulation::next_event() const {

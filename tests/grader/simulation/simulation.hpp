@@ -2,6 +2,7 @@
 /// The discrete-event simulation: one program, its peers, a virtual clock, real loopback sockets.
 #pragma once
 
+#include <poll.h>
 #include <signal.h>
 
 #include <functional>
@@ -201,6 +202,7 @@ class Simulation {
 
  private:
   enum class Interruption { none, restartable, final };
+  bool run_peers();
   void advance_to(Time time);
   static Interruption caused_by(int signal);
   [[nodiscard]] bool is_held_back(int signal) const;
@@ -223,6 +225,7 @@ class Simulation {
   bool has_come_to_an_end(OtherThread& other);
 
   std::vector<std::unique_ptr<Peer>> peers_;
+  std::vector<pollfd> looks_;  ///< of run_peers(); kept for its memory
   Interruption interruption_ = Interruption::none;
   Time woken_at_{};
   bool is_asleep_ = false;  ///< a call waits: its handlers run when it has looked what is ready
