@@ -143,7 +143,8 @@ void become_check_process(const Limits& limits, int output_fd, pid_t parent) {
   if (is_sanitized()) return;
   mallopt(M_PERTURB,
           heap_garbage);  // fresh memory is never zero by luck, and the same in every run
-  limit(RLIMIT_AS, limits.memory_bytes, limits.memory_bytes);
+  limit(RLIMIT_DATA, limits.memory_bytes, limits.memory_bytes);
+  limit(RLIMIT_AS, 2 * limits.memory_bytes, 2 * limits.memory_bytes);
   watch_bad_accesses();
   if (limits.filter_system_calls) filter_system_calls();
 }
