@@ -24,7 +24,7 @@ def recording_of(program, check):
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "run.json")
         subprocess.run(
-            [program, f"--gtest_filter={check}", "--json", path],
+            [program, f"--gtest_filter={check}", "--json", path, "--recordings"],
             check=True, capture_output=True, timeout=RUN_MAX_S,
         )
         return json.loads(path.read_text(encoding="utf-8"))["checks"][0]

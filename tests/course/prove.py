@@ -31,8 +31,6 @@ def grade(program):
             sys.exit(f"{program} ended with {run.returncode}:\n{run.stdout.decode(errors='replace')}")
         with open(path, encoding="utf-8") as file:
             checks = json.load(file)["checks"]
-    for check in checks:
-        del check["entries"]  # the recordings of all programs together would fill the memory
     return {check["check"]: check for check in checks}
 
 

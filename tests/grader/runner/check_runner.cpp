@@ -380,7 +380,6 @@ CheckResult CheckRunner::run_once(const testing::TestInfo& check) {
   result.read = get(recording_->read);
   result.hint = get(recording_->hint);
   result.virtual_ns = recording_->virtual_ns;
-  result.recording_json = recording_as_json(*recording_);
   // Which call it had come to when the processor time was used up is chance.
   const bool is_explained =
       result.verdict == Verdict::cpu_loop && recording_->computing_note[0] != '\0';

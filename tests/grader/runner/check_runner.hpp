@@ -30,7 +30,7 @@ struct CheckResult {
   std::string not_started;      ///< the function whose stub was reached
   std::string output;           ///< what the program printed
   std::string timeline;         ///< both sides, as text
-  std::string recording_json;   ///< the same as data
+  std::string recording_json;   ///< the same as data; empty unless somebody asked for it
   std::int64_t virtual_ns = 0;  ///< virtual time that had passed, in all scenarios
   double real_ms = 0;           ///< for statistics only: no grade depends on it
 };
@@ -44,6 +44,9 @@ class CheckRunner {
   /// Runs `check` and waits for its end: at most Limits::real_seconds, usually a millisecond. When
   /// the machine failed, it runs once more.
   CheckResult run(const testing::TestInfo& check);
+
+  /// Of the check that ran last, until the next one runs.
+  [[nodiscard]] const Recording& recording() const { return *recording_; }
 
  private:
   CheckResult run_once(const testing::TestInfo& check);

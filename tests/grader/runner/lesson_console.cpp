@@ -138,8 +138,9 @@ void write_json_file(const std::string& path, const std::string& lesson,
         << ", \"verdict\": " << json_string(verdict_name(result.verdict))
         << ", \"read\": " << json_string(result.read) << ", \"virtual_ns\": " << result.virtual_ns
         << ", \"real_ms\": " << result.real_ms
-        << ", \"report\": " << json_string(has_failed(result) ? report_text(result, lesson) : "")
-        << ", \"entries\": " << result.recording_json << "}";
+        << ", \"report\": " << json_string(has_failed(result) ? report_text(result, lesson) : "");
+    if (!result.recording_json.empty()) out << ", \"entries\": " << result.recording_json;
+    out << "}";
   }
   out << "\n]}\n";
 }

@@ -13,6 +13,7 @@
 #include "libc/caller_filter.hpp"
 #include "libc/real_libc.hpp"
 #include "real_time/real_time.hpp"
+#include "report/timeline.hpp"
 #include "report/wording.hpp"
 #include "runner/check_runner.hpp"
 #include "runner/lesson_console.hpp"
@@ -30,19 +31,21 @@ void course::not_started(const char* function) noexcept {
 namespace {
 
 struct Options {
-  bool tap = false, every_report = false;
+  bool tap = false, every_report = false, recordings = false;
   std::string words, results_directory, json_file;
 };
 
 int usage(const char* program) {
   std::printf(
-      "usage: %s [--check WORDS] [--reports] [--tap] [--results DIR] [--json FILE]\n\n"
+      "usage: %s [--check WORDS] [--reports] [--tap] [--results DIR] [--json FILE]\n"
+      "       [--recordings]\n\n"
       "Grades the lesson that it was built with.\n\n"
       "  --check WORDS   only the checks in whose name these words stand\n"
       "  --reports       every check that failed, whole, not only the first\n"
       "  --tap           the Test Anything Protocol on standard output; status 0\n"
       "  --results DIR   also write DIR/LESSON.result, for the course map\n"
-      "  --json FILE     also write everything as data, the recordings too\n"
+      "  --json FILE     also write the results as data\n"
+      "  --recordings    and with them every call that was recorded\n"
       "  --gtest_list_tests, --gtest_filter=SUITE.NAME   as in GoogleTest\n\n"
       "Status: 0 all passed or nothing is started, 1 not all passed, 2 wrong usage,\n"
       "99 the machine failed.\n",
@@ -58,6 +61,8 @@ Options parse(int argc, char** argv) {
       options.tap = true;
     } else if (argument == "--reports") {
       options.every_report = true;
+    } else if (argument == "--recordings") {
+      options.recordings = true;
     } else if (argument == "--check" && i + 1 < argc) {
       options.words = argv[++i];
     } else if (argument == "--results" && i + 1 < argc) {
@@ -119,6 +124,8 @@ int main(int argc, char** argv) {
   std::vector<grader::CheckResult> results;
   for (const testing::TestInfo* check : checks) {
     results.push_back(runner.run(*check));
+    if (options.recordings)
+      results.back().recording_json = grader::recording_as_json(runner.recording());
     tally.add(results.back().state);
     console.show(results.back());
   }

@@ -38,7 +38,7 @@ def run(program, before_exec=None):
     """The JSON of one run, without real times."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "result.json")
-        subprocess.run([program, "--json", path], stdin=subprocess.DEVNULL,
+        subprocess.run([program, "--json", path, "--recordings"], stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, timeout=RUN_MAX_S, check=False,
                        preexec_fn=before_exec)
         with open(path, encoding="utf-8") as file:
