@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Walks through the built site in a headless Chromium, as a reader would.
 
-    browse.py --site build/site/html --screenshots build/screenshots
+    browse.py --site build/site/html [--screenshots build/screenshots]
 
 Clicks every page in the order of the sidebar, looks at each wide and narrow, light and dark, and
 reports, one line each: dead links and anchors, missing pictures, errors on the console, pages that
@@ -305,6 +305,9 @@ class Walk:
         return self.driver.execute_script(code, *arguments)
 
     def shoot(self, name, size):
+        """A picture of the whole page, for whoever wants to look: half the time of a walk."""
+        if self.screenshots is None:
+            return
         height = min(max(size[1], self.script(FULL_HEIGHT)), SCREENSHOT_HEIGHT_MAX)
         self.resize(size[0], height)
         self.driver.save_screenshot(str(self.screenshots / f"{name}.png"))
@@ -421,7 +424,8 @@ class Walk:
             if not self.wait_until(lambda: self.result_of_search(words)):
                 self.fault(where, "finds nothing")
                 continue
-            self.driver.save_screenshot(str(self.screenshots / f"search-{size[0]}.png"))
+            if self.screenshots:
+                self.driver.save_screenshot(str(self.screenshots / f"search-{size[0]}.png"))
             target = self.result_of_search(words)
             self.go(target)
             if words not in self.script("return document.body.textContent"):
@@ -522,7 +526,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--site", required=True, type=pathlib.Path, help="folder with index.html")
     parser.add_argument(
-        "--screenshots", required=True, type=pathlib.Path, help="folder to write pictures to"
+        "--screenshots", type=pathlib.Path, help="folder to write pictures of all pages to"
     )
     parser.add_argument(
         "--search", default="send_all", help="what the search must find (default: %(default)s)"
@@ -537,7 +541,8 @@ def main():
     if not (options.site / "index.html").is_file():
         print(f"{options.site}: there is no index.html", file=sys.stderr)
         return 1
-    options.screenshots.mkdir(parents=True, exist_ok=True)
+    if options.screenshots:
+        options.screenshots.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGALRM, stop_at_time_limit)
     signal.alarm(TIME_LIMIT_SECONDS)
 
