@@ -20,13 +20,15 @@ import sys
 import tempfile
 
 RUN_MAX_S = 120
+NO_VERDICTS = ("infrastructure", "not started")
 
 
-def grade(program):
-    """Runs a grading program; returns {check: its part of the JSON}."""
+def grade(program, check=None):
+    """Runs a grading program, whole or one check of it; returns {check: its part of the JSON}."""
+    chosen = [f"--gtest_filter={check}"] if check else []
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "result.json")
-        run = subprocess.run([program, "--json", path], capture_output=True, timeout=RUN_MAX_S)
+        run = subprocess.run([program, "--json", path, *chosen], capture_output=True, timeout=RUN_MAX_S)
         if run.returncode not in (0, 1, 77):
             sys.exit(f"{program} ended with {run.returncode}:\n{run.stdout.decode(errors='replace')}")
         with open(path, encoding="utf-8") as file:
@@ -49,7 +51,6 @@ class Proof:
         self.folder = pathlib.Path(source_root) / "tests" / lesson / "mistakes"
         self.update = update
         self.faults = []
-        self.only_killer = {}  # check -> mistakes that only it notices
 
     def fault(self, text):
         self.faults.append(text)
@@ -64,23 +65,36 @@ class Proof:
             if check["state"] != "passed":
                 self.fault(f"{name} is right, but {check_name} is {check['state']}:\n{check['report']}")
 
-    def mistake(self, name, checks):
-        head = header_of(self.folder / f"{name}.patch")
-        failed = [c for c in checks if checks[c]["state"] != "passed"]
-        wanted = head.get("Check", "")
-        for check in failed:
-            if checks[check]["state"] in ("infrastructure", "not started"):
-                self.fault(f"{name}: {check} is {checks[check]['state']}:\n{checks[check]['report']}")
-        if wanted not in checks:
-            return self.fault(f"{name}: there is no check {wanted}")
-        if wanted not in failed:
+    def mistake(self, name, program):
+        """Holds that the check that it names notices it, and says so."""
+        head = self.head(name)
+        wanted = head["Check"]
+        check = grade(program, wanted)[wanted]
+        if check["state"] == "passed":
+            failed = self.failed(name, grade(program))
             return self.fault(f"{name} is not noticed by {wanted}; failed: {', '.join(failed) or 'nothing'}")
-        if len(failed) == 1:
-            self.only_killer.setdefault(wanted, []).append(name)
-        report = checks[wanted]["report"]
+        if check["state"] in NO_VERDICTS:
+            return self.fault(f"{name}: {wanted} is {check['state']}:\n{check['report']}")
+        report = check["report"]
         if not head.get("Says") or head["Says"] not in in_one_line(report):
             self.fault(f"{name}: the report of {wanted} never says \"{head.get('Says')}\":\n{report}")
         self.golden(name, report)
+
+    def failed(self, name, checks):
+        for check in checks.values():
+            if check["state"] in NO_VERDICTS:
+                self.fault(f"{name}: {check['check']} is {check['state']}:\n{check['report']}")
+        return [name for name, check in checks.items() if check["state"] != "passed"]
+
+    def is_needed(self, check, mistakes):
+        """Holds that one of the mistakes that name the check is noticed by no other."""
+        for name, program in mistakes.items():
+            if self.head(name).get("Check") == check and self.failed(name, grade(program)) == [check]:
+                return
+        self.fault(f"{check}: no mistake is noticed by this check alone")
+
+    def head(self, name):
+        return header_of(self.folder / f"{name}.patch")
 
     def golden(self, name, report):
         path = self.folder / f"{name}.report"
@@ -91,33 +105,34 @@ class Proof:
         elif path.read_text(encoding="utf-8") != report:
             self.fault(f"{name}: the report has changed (--update writes it):\n{report}")
 
-    def every_check_is_needed(self, checks):
-        for check in checks:
-            if check not in self.only_killer:
-                self.fault(f"{check}: no mistake is noticed by this check alone")
-
 
 def main(arguments):
     update = "--update" in arguments or os.environ.get("UPDATE_REPORTS") == "1"
     lesson, source_root, stub, *programs = [a for a in arguments if a != "--update"]
     proof = Proof(lesson, source_root, update)
     names = [os.path.basename(p)[len(lesson) + 1:] for p in programs]
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        graded = dict(zip(names, pool.map(grade, programs)))
+    right, mistakes = {}, {}
+    for name, program in zip(names, programs):
+        if name.startswith("mistake-"):
+            mistakes[name[len("mistake-"):]] = program
+        else:
+            right[name] = program
     if stub != "-":
         proof.stub(grade(stub))
-    mistakes = 0
-    for name, checks in graded.items():
-        if name.startswith("mistake-"):
-            mistakes += 1
-            proof.mistake(name[len("mistake-"):], checks)
-        else:
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        graded = dict(zip(right, pool.map(grade, right.values())))
+        for name, checks in graded.items():
             proof.right(name, checks)
-    proof.every_check_is_needed(graded["solution"])
+        checks = graded["solution"]
+        for name in [name for name in mistakes if proof.head(name).get("Check") not in checks]:
+            proof.fault(f"{name}: there is no check {proof.head(name).get('Check')}")
+            del mistakes[name]
+        list(pool.map(proof.mistake, mistakes.keys(), mistakes.values()))
+        list(pool.map(lambda check: proof.is_needed(check, mistakes), checks))
     for fault in proof.faults:
         print(f"- {fault}")
-    print(f"{lesson}: {len(graded['solution'])} checks, {len(names) - mistakes} right solutions, "
-          f"{mistakes} mistakes, {len(proof.faults)} faults")
+    print(f"{lesson}: {len(checks)} checks, {len(right)} right solutions, "
+          f"{len(mistakes)} mistakes, {len(proof.faults)} faults")
     return 1 if proof.faults else 0
 
 
