@@ -40,8 +40,8 @@ except ImportError:
 SKIPPED = 77
 WIDE = (1280, 900)
 NARROW = (390, 844)
-TIME_LIMIT_SECONDS = 180
-WAIT_SECONDS = 10
+TIME_LIMIT_SECONDS = 600
+WAIT_SECONDS = 30
 SCREENSHOT_HEIGHT_MAX = 6000
 REFERENCE_PAGES_MAX = 12  # looked at in the browser; the links of every page are checked anyway
 
