@@ -1,5 +1,5 @@
 // The graded checks of lesson 17: what a TimerQueue calls, and when. Those of repeated timers are
-// in every_test.cpp, those of the chat in timed_chat_test.cpp.
+// in every_test.cpp, those of the chat in client_times_test.cpp and timed_chat_test.cpp.
 #include "17-timers/timers.hpp"
 
 #include <memory>

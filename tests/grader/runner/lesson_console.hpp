@@ -50,8 +50,8 @@ class LessonConsole {
 void write_result_file(const std::string& directory, const std::string& lesson,
                        const std::vector<CheckResult>& results);
 
-/// Writes all that is known of the checks as JSON to `path`: for pictures, machines and the course's
-/// own tests.
+/// Writes all that is known of the checks as JSON to `path`: for pictures, machines and the
+/// course's own tests.
 void write_json_file(const std::string& path, const std::string& lesson,
                      const std::vector<CheckResult>& results);
 
