@@ -3,7 +3,7 @@
 
 usage: repeat.py [RUNS] PROGRAM...
 
-Runs each PROGRAM RUNS times (default 9): a third one by one, a third while every processor is kept
+Runs each PROGRAM RUNS times (default 6): a third one by one, a third while every processor is kept
 busy, a third eight at a time while they are; then once as nohup(1) and a shell in the background
 start it, with signals ignored and blocked. The JSON of all runs must be equal byte for byte but for
 the real time that the checks took.
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 
-RUNS = 9
+RUNS = 6
 AT_A_TIME = 8
 RUN_MAX_S = 120
 LINES_SHOWN_MAX = 40
