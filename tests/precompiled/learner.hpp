@@ -1,5 +1,5 @@
-// Precompiled for lessons and solutions. Nothing may rely on it; CI builds the references without
-// it once.
+// Precompiled for lessons and solutions. Nothing may rely on it: clang-tidy reads the references
+// without it once.
 #include <sys/select.h>
 #include <sys/socket.h>
 
