@@ -1,5 +1,5 @@
 // Precompiled for lessons and solutions. Nothing may rely on it: clang-tidy reads the references
-// without it once.
+// without it.
 #include <sys/select.h>
 #include <sys/socket.h>
 
