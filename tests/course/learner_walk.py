@@ -3,9 +3,9 @@
 
     learner_walk.py CLONE
 
-Sets up, where nobody has, and grades the stubs (nothing is a failure), then for every lesson a wrong solution and the
-right one, by all the ways that the README names; then code that does not compile, a changed
-signature, a lesson that does not exist. Prints one line a step and the times that were measured.
+Sets up, where nobody has, and grades the stubs (nothing is a failure), then for every lesson a
+wrong solution and the right one, by all the ways that the README names; then code that does not
+compile, a changed signature, a lesson that does not exist. Prints one line a step and the times that were measured.
 Exit status 1 when a step does not go as the README says.
 """
 

@@ -84,7 +84,7 @@ class Proof:
         for check in checks.values():
             if check["state"] in NO_VERDICTS:
                 self.fault(f"{name}: {check['check']} is {check['state']}:\n{check['report']}")
-        return [name for name, check in checks.items() if check["state"] != "passed"]
+        return [check for check in checks if checks[check]["state"] != "passed"]
 
     def is_needed(self, check, mistakes):
         """Holds that one of the mistakes that name the check is noticed by no other."""

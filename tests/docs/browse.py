@@ -305,7 +305,7 @@ class Walk:
         return self.driver.execute_script(code, *arguments)
 
     def shoot(self, name, size):
-        """A picture of the whole page, for whoever wants to look: half the time of a walk."""
+        """A picture of the whole page, for whoever wants to look at it."""
         if self.screenshots is None:
             return
         height = min(max(size[1], self.script(FULL_HEIGHT)), SCREENSHOT_HEIGHT_MAX)

@@ -1,5 +1,4 @@
-// Precompiled for checks and scenarios. Nothing may rely on it; CI builds the lessons' checks
-// without it once.
+// Precompiled for checks and scenarios. Nothing may rely on it: -Db_pch=false builds without.
 #include <algorithm>
 #include <array>
 #include <chrono>

@@ -1,4 +1,4 @@
-// Precompiled for the files of facts. Nothing may rely on it.
+// Precompiled for the files of facts. Nothing may rely on it: -Db_pch=false builds without.
 #include <gtest/gtest.h>
 
 #include <chrono>

@@ -143,8 +143,8 @@ void become_check_process(const Limits& limits, int output_fd, pid_t parent) {
   if (is_sanitized()) return;
   mallopt(M_PERTURB,
           heap_garbage);  // fresh memory is never zero by luck, and the same in every run
-  limit(RLIMIT_DATA, limits.memory_bytes, limits.memory_bytes);
-  limit(RLIMIT_AS, 2 * limits.memory_bytes, 2 * limits.memory_bytes);
+  limit(RLIMIT_DATA, limits.data_bytes, limits.data_bytes);
+  limit(RLIMIT_AS, 2 * limits.data_bytes, 2 * limits.data_bytes);  // threads reserve a lot
   watch_bad_accesses();
   if (limits.filter_system_calls) filter_system_calls();
 }

@@ -21,7 +21,7 @@ struct Limits {
   double real_seconds = 60;    ///< the last resort
   double blocked_seconds = 1;  ///< asleep that long it waits outside the simulation
   std::size_t output_bytes = 1 << 20;
-  std::size_t memory_bytes = 256ull << 20;  ///< as much again for shared mappings and reservations
+  std::size_t data_bytes = 256ull << 20;  ///< memory of its own; addresses may be twice that
   unsigned descriptors = 1024;
   unsigned descriptors_hard = 4096;  ///< for scenarios that need a number above 1023
   bool filter_system_calls = true;   ///< seccomp; never with sanitizers

@@ -40,7 +40,7 @@ struct Connection {
   /// How many more bytes the program may have under way to the peer.
   [[nodiscard]] std::uint64_t room() const;
 
-  /// Half of what a receive buffer takes by default (tcp(7), tcp_rmem), as many programs see it.
+  /// A model's: half of the window that a receive buffer gives by default (tcp(7), tcp_rmem).
   static constexpr std::uint64_t default_unread_max_bytes = 32'768;
   std::uint64_t unread_max_bytes = default_unread_max_bytes;
 
